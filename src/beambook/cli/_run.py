@@ -1,0 +1,160 @@
+"""``beambook run``: execute a notebook with values, once or for each of many."""
+
+from __future__ import annotations
+
+import re
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import click
+
+from beambook.card import Table
+from beambook.cli._report import write_reports
+from beambook.cli._terminal import ProgressLine, say, say_files, say_json
+from beambook.cli._things import EXECUTIONS
+from beambook.errors import ParameterError
+from beambook.recipe import Execution, Recipe, execute_many
+
+__all__ = ["run"]
+
+_RANGE = re.compile(r"(-?\d+)(?:\.\.|-)(-?\d+)$")
+_UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
+MOST = 10_000
+
+
+class Duration(click.ParamType[float]):
+    """Seconds, or a number with a unit: ``90``, ``10m``, ``2h``."""
+
+    name = "time"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Text to seconds."""
+        match = re.fullmatch(r"(\d+(?:\.\d+)?) *(s|m|min|h)?", str(value).strip())
+        if not match or float(match[1]) <= 0:
+            self.fail(f"{value!r} is no time; write 90, 10m or 2h", param, ctx)
+        return float(match[1]) * _UNITS[match[2] or ""]
+
+
+@click.command()
+@click.argument("notebook")
+@click.argument("values", nargs=-1, metavar="[NAME=VALUE]...")
+@click.option(
+    "--each",
+    multiple=True,
+    metavar="NAME=1..20",
+    help="Execute once for each value (1..20, 3,5,8 or both); given twice: for each pair.",
+)
+@click.option(
+    "--into",
+    type=click.Path(path_type=Path),
+    default=EXECUTIONS,
+    show_default=True,
+    help="Folder of executions; each gets a fresh one of its own in it.",
+)
+@click.option("--at-once", type=click.IntRange(min=1), help="How many at once, else one a core.")
+@click.option("--time-limit", type=Duration(), help="Interrupt an execution after 90, 10m or 2h.")
+@click.option("--report", "reports", is_flag=True, help="Make the HTML report of each.")
+@click.option("--pdf", is_flag=True, help="Make the HTML and the PDF report of each.")
+@click.option("--code", is_flag=True, help="Show the code in the report.")
+@click.option("--json", "as_json", is_flag=True, help="For machines.")
+def run(
+    notebook: str,
+    values: tuple[str, ...],
+    each: tuple[str, ...],
+    into: Path,
+    at_once: int | None,
+    time_limit: float | None,
+    reports: bool,
+    pdf: bool,
+    code: bool,
+    as_json: bool,
+) -> int:
+    """Execute NOTEBOOK (a recipe's name or a path) with values; exit 1 if it fails.
+
+    \b
+      beambook run xas proposal=900074 run=487 --pdf
+      beambook run xas proposal=900074 --each run=487..488
+      beambook params xas                  what it can be given
+    """
+    recipe = Recipe.find(notebook)
+    all_values = [recipe.parameters.parse(words) for words in spread(values, each)]
+    for one in all_values:  # refuse all before the first kernel starts
+        recipe.parameters.validate(one)
+    progress = ProgressLine()
+    executions = execute_many(
+        recipe, all_values, into=into, at_once=at_once, time_limit=time_limit, reporter=progress
+    )
+    progress.close()
+    files = [execution.path / "notebook.ipynb" for execution in executions]
+    if reports or pdf:
+        for execution in executions:
+            files += write_reports(execution.path, execution.path, pdf=pdf, code=code)
+    _answer(executions, files, as_json=as_json)
+    return 0 if all(execution.status == "done" for execution in executions) else 1
+
+
+def spread(values: tuple[str, ...], each: tuple[str, ...]) -> list[list[str]]:
+    """One list of ``name=value`` for each execution.
+
+    Parameters
+    ----------
+    values : tuple of str
+        Given to all.
+    each : tuple of str
+        ``name=1..3`` makes three.
+
+    Returns
+    -------
+    list of list of str
+
+    Raises
+    ------
+    ParameterError
+        If a word is not ``name=value``, or a range is empty or has over 10,000 values.
+
+    Examples
+    --------
+    >>> spread(("proposal=900074",), ("run=1..2",))
+    [['proposal=900074', 'run=1'], ['proposal=900074', 'run=2']]
+    """
+    choices = [_choices(word) for word in each]
+    return [[*values, *chosen] for chosen in product(*choices)]
+
+
+def _choices(word: str) -> list[str]:
+    name, equals, text = word.partition("=")
+    if not equals or not name or not text:
+        raise ParameterError(f"--each {word!r} is not NAME=VALUES", hint="Write --each run=1..20")
+    found = [f"{name}={value}" for part in text.split(",") for value in _range(part.strip(), word)]
+    if len(found) > MOST:
+        raise ParameterError(f"--each {word!r} makes {len(found)} executions; at most {MOST}")
+    return found
+
+
+def _range(part: str, word: str) -> list[str]:
+    if not part:
+        raise ParameterError(f"--each {word!r} has an empty value")
+    match = _RANGE.match(part)
+    if not match:
+        return [part]
+    first, last = int(match[1]), int(match[2])
+    if last < first:
+        raise ParameterError(f"--each {word!r}: {first} comes after {last}")
+    if last - first >= MOST:
+        raise ParameterError(f"--each {word!r} makes {last - first + 1} executions; at most {MOST}")
+    return [str(value) for value in range(first, last + 1)]
+
+
+def _answer(executions: list[Execution], files: list[Path], *, as_json: bool) -> None:
+    if as_json:
+        say_json([execution.record for execution in executions])
+        return
+    if len(executions) == 1:
+        say(executions[0].card().text())
+    else:
+        rows = tuple((e.id, e.status, f"{e.seconds:.1f} s", e.error_line) for e in executions)
+        say(Table(("execution", "status", "time", "error"), rows).text(rows=len(rows)))
+    say_files(files)

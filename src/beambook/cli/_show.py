@@ -1,0 +1,60 @@
+"""``beambook show`` and ``beambook check``: look, and change nothing."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from beambook.cli._terminal import say, say_json
+from beambook.cli._things import find_run, find_thing
+from beambook.data import Run
+from beambook.data import check as check_run
+
+__all__ = ["check", "show"]
+
+
+@click.command()
+@click.argument("thing", nargs=-1, required=True)
+@click.option("--json", "as_json", is_flag=True, help="For machines.")
+def show(thing: tuple[str, ...], as_json: bool) -> None:
+    """Say what a run, file, notebook, recipe or execution is.
+
+    THING is a path, an execution's id, a recipe's name, or a proposal and a run:
+
+    \b
+      beambook show 900074 487
+      beambook show 900074 487 '*XGM*'     only the sources that match
+      beambook show raw/r0487
+      beambook show xas
+    """
+    found, rest = find_thing(thing)
+    if rest:
+        if not isinstance(found, Run):
+            raise click.UsageError(f"Unexpected {rest[0]!r}: only a run has sources to choose from")
+        found = found.select([(glob, "*") for glob in rest])
+    card = found.card()
+    if as_json:
+        say_json(json.loads(card.json()))
+    else:
+        say(card.text())
+
+
+@click.command()
+@click.argument("run", nargs=-1, required=True)
+@click.option("--json", "as_json", is_flag=True, help="For machines.")
+def check(run: tuple[str, ...], as_json: bool) -> int:
+    """Look for what is wrong with a run; exit 1 if anything is.
+
+    Missing trains, modules that disagree, damaged or half-written files,
+    duplicated or disordered train ids: each with counts.
+    """
+    found, rest = find_run(run)
+    if rest:
+        raise click.UsageError(f"Unexpected {rest[0]!r} after the run")
+    findings = check_run(found)
+    if as_json:
+        say_json(json.loads(findings.card().json()) | {"ok": findings.ok})
+    else:
+        say(findings.card().text())
+    return 0 if findings.ok else 1

@@ -1,0 +1,71 @@
+"""From what a person types to the thing that is meant."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import click
+
+from beambook.data import Run, open_file, open_run
+from beambook.errors import RunNotFound
+from beambook.recipe import Execution, Recipe
+
+__all__ = ["EXECUTIONS", "find_execution", "find_run", "find_thing"]
+
+EXECUTIONS = Path("executions")
+_PROPOSAL = re.compile(r"p?(\d{1,6})$")
+_RUN = re.compile(r"r?(\d{1,4})$")
+
+
+def find_run(words: tuple[str, ...]) -> tuple[Run, tuple[str, ...]]:
+    """The run that the words name, and the words that are left.
+
+    A run is ``900074 487``, ``p900074 r0487``, ``PROPOSAL_FOLDER 487``, a run folder or a file.
+    """
+    first, rest = words[0], words[1:]
+    path = Path(first)
+    if rest and _RUN.match(rest[0]) and (_PROPOSAL.match(first) or path.is_dir()):
+        return open_run(first, rest[0]), rest[1:]
+    if path.is_file():
+        return open_file(path), rest
+    if path.is_dir():
+        return open_run(path), rest
+    if _PROPOSAL.match(first):
+        raise click.UsageError(f"Which run of proposal {first}? For example: {first} 487")
+    raise RunNotFound(
+        f"No run or file {first!r}",
+        hint="Give a run folder, a file, or a proposal and a run number such as: 900074 487",
+    )
+
+
+def find_execution(name: str, *, root: Path = EXECUTIONS) -> Execution:
+    """The execution with this id (or the start of it) below `root`, or in this folder."""
+    path = Path(name)
+    if (path / "execution.json").is_file():
+        return Execution.load(path)
+    return Execution.load(name, root=root)
+
+
+def find_thing(words: tuple[str, ...]) -> tuple[Run | Recipe | Execution, tuple[str, ...]]:
+    """Whatever the words name: a run, a file, a notebook, a recipe or an execution."""
+    first, rest = words[0], words[1:]
+    path = Path(first)
+    if (path / "execution.json").is_file():
+        return Execution.load(path), rest
+    if path.suffix == ".ipynb" or (not path.exists() and _is_recipe(first)):
+        return Recipe.find(first), rest
+    if not path.exists() and not _PROPOSAL.match(first):
+        try:
+            return find_execution(first), rest
+        except RunNotFound:
+            recipes = ", ".join(recipe.name for recipe in Recipe.all())
+            raise RunNotFound(
+                f"Nothing is called {first!r}",
+                hint=f"It is no file, no execution in {EXECUTIONS}/ and no recipe ({recipes})",
+            ) from None
+    return find_run(words)
+
+
+def _is_recipe(name: str) -> bool:
+    return any(recipe.name == name for recipe in Recipe.all())
