@@ -1,0 +1,33 @@
+"""Makers of runs and proposals of which the answer is known.
+
+Nothing in beambook imports this room; tests, tutorials and the demo do.
+"""
+
+from beambook.testing._beam import Physics
+from beambook.testing._faults import (
+    BadTrainIds,
+    HalfWrittenFile,
+    LostTrains,
+    MissingEntries,
+    MissingSequence,
+    TruncatedFile,
+)
+from beambook.testing._proposal import make_proposal
+from beambook.testing._run import make_run
+from beambook.testing._scan import Scan
+from beambook.testing._xdi import read_xdi, shipped_scans
+
+__all__ = [
+    "BadTrainIds",
+    "HalfWrittenFile",
+    "LostTrains",
+    "MissingEntries",
+    "MissingSequence",
+    "Physics",
+    "Scan",
+    "TruncatedFile",
+    "make_proposal",
+    "make_run",
+    "read_xdi",
+    "shipped_scans",
+]

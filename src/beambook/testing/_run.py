@@ -1,0 +1,235 @@
+"""One run, as the DAQ would have written it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from beambook.errors import ParameterError
+from beambook.events import Reporter, Silent
+from beambook.testing import _devices as devices
+from beambook.testing._agipd import agipd_module
+from beambook.testing._beam import Physics, energy_sweep, make_beam, random
+from beambook.testing._daq import Recording, appearing, record_run
+from beambook.testing._digitizer import SAMPLES_PER_SLOT, Digitizer
+from beambook.testing._exdf import VERSIONS
+from beambook.testing._faults import Fault, damage_sources
+from beambook.testing._sample import make_sample, write_truth
+from beambook.testing._sources import Source
+
+__all__ = ["make_run"]
+
+T0 = datetime(2026, 3, 10, 9, 0, tzinfo=UTC)
+FIRST_TRAIN = 2_300_000_000
+MAGNET_CURRENT = 3.0  # A
+MOTORS = {"X": 12.35, "Y": -4.2, "Z": 101.0}  # mm
+
+
+def make_run(
+    path: str | Path,
+    *,
+    run: int = 1,
+    proposal: int = 900074,
+    format_version: str = "1.2",
+    trains: int = 100,
+    pulses: int = 50,
+    first_pulse: int = 200,
+    pulse_step: int = 4,
+    mcp_pulses: int | None = None,
+    spectrum: Any = "Ni",
+    energy_range: tuple[float, float] | None = None,
+    sweep: str = "triangle",
+    passes: int = 2,
+    thickness: float = 1.0,
+    dichroism: Callable[[NDArray[np.float64]], NDArray[np.float64]] | None = None,
+    physics: Physics | None = None,
+    agipd: int = 0,
+    frames: int = 8,
+    camera: tuple[int, int] | None = (48, 64),
+    extra_motors: int = 0,
+    sequences: int = 1,
+    faults: Sequence[Fault] = (),
+    seed: int = 0,
+    start: datetime | None = None,
+    first_train: int | None = None,
+    truth: str | Path | None = None,
+    reporter: Reporter | None = None,
+) -> Path:
+    """Write a run of which the answer is known, in the facility's own format.
+
+    I0 of each pulse follows the gamma law of SASE light; the sample passes
+    I1 = I0 · exp(−µ(E)d) of a measured spectrum while the monochromator sweeps
+    the energy. An XGM measures I0 and an MCP with a FastADC I1, with noise and
+    known offsets (`Physics`). Sources and files: ``docs/explanation/made-runs.md``.
+
+    Parameters
+    ----------
+    path : str or Path
+        Run folder to be made, e.g. ``…/raw/r0487``; must be absent or empty. It
+        appears when all files are complete.
+    run, proposal : int
+        Numbers in file names and METADATA.
+    format_version : {"1.2", "1.1", "1.0", "0.5"}
+    trains : int
+        At 10 Hz.
+    pulses : int
+        X-ray pulses per train, 0 … 1000.
+    first_pulse, pulse_step : int
+        Their pulse ids: slots at 4.5 MHz in the bunch pattern; step 4 is 1.1 MHz.
+    mcp_pulses : int, optional
+        Pulses that the digitizer covers; all by default.
+    spectrum : str, Path, Scan, Spectrum or (energy, absorbance), optional
+        Name of a shipped scan, an XDI file, an object with these attributes, or
+        two arrays (eV, µd). None: no sample.
+    energy_range : (float, float), optional
+        eV; the edge −30 … +90 eV by default, as far as the spectrum goes.
+    sweep : {"triangle", "steps"}
+        Continuous motion of the monochromator, or 40 stops per pass.
+    passes : int
+        Times that the range is crossed, up and down by turns.
+    thickness : float
+        Factor on the absorbance.
+    dichroism : callable, optional
+        XMCD: energies (eV) → absorbance at positive less that at negative magnet
+        current. The magnet (±3 A) is reversed after each pass.
+    physics : Physics, optional
+        Means, noises and offsets.
+    agipd : int
+        Number of AGIPD1M modules, 0 … 16.
+    frames : int
+        Frames per train of each module.
+    camera : (int, int), optional
+        Rows and columns of the beam camera; None leaves it out.
+    extra_motors : int
+        Further motors, to make a run of many sources.
+    sequences : int
+        Files per aggregator; aggregators break at different trains.
+    faults : sequence of Fault
+        What shall be wrong with the run.
+    seed : int
+        The same seed gives the same numbers.
+    start : datetime, optional
+        Begin of the run; 2026-03-10 09:00 UTC and 10 min later with each run by default.
+    first_train : int, optional
+        Train id of the first train.
+    truth : str or Path, optional
+        Where to write the exact absorbance as CSV.
+    reporter : Reporter, optional
+
+    Returns
+    -------
+    Path
+        The run folder.
+
+    Raises
+    ------
+    ParameterError
+        An option out of range, a folder that is not empty, a fault that does not fit.
+    NameNotFound, RunNotFound, DataError
+        A spectrum that is not there or cannot be used.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     made = make_run(f"{folder}/r0001", trains=10, pulses=5, spectrum="Cu")
+    ...     sorted(file.name for file in made.iterdir())[0]
+    'RAW-R0001-DA01-S00000.h5'
+    """
+    physics = physics or Physics()
+    recording = Recording(
+        _one_of("format_version", format_version, VERSIONS),
+        _within("proposal", proposal, 1, 999_999),
+        _within("run", run, 1, 9999),
+        _within("trains", trains, 1, 1_000_000),
+        _within("sequences", sequences, 1, min(trains, 100_000)),
+        start or T0 + timedelta(minutes=10 * (run % 1000)),
+        FIRST_TRAIN + 20_000 * run if first_train is None else first_train,
+    )
+    sample = make_sample(spectrum, energy_range, thickness, dichroism)
+    energy, number = energy_sweep(
+        trains,
+        sample.low,
+        sample.high,
+        sweep=_one_of("sweep", sweep, ("triangle", "steps")),
+        passes=_within("passes", passes, 1, trains),
+    )
+    polarisation = np.where(number % 2 == 0, 1.0, -1.0)
+    ids = _pulse_ids(first_pulse, pulse_step, pulses)
+    beam = make_beam(
+        energy, polarisation, ids, sample.absorbance, physics, random(seed, run, "beam")
+    )
+    adc = Digitizer(
+        pulse_step * SAMPLES_PER_SLOT,
+        max(1, pulses if mcp_pulses is None else _within("mcp_pulses", mcp_pulses, 1, pulses)),
+    )
+    current = 0.0 if dichroism is None else MAGNET_CURRENT
+    rng = partial(random, seed, run)
+    aggregators: dict[str, list[Source]] = {
+        "DA01": [
+            *devices.xgm(beam, physics, rng("xgm")),
+            *devices.timeserver(beam),
+        ],
+        "DA02": [
+            *devices.mono(beam, physics, rng("mono")),
+            *devices.magnet(beam, current=current, rng=rng("magnet")),
+            *_motors(trains, _within("extra_motors", extra_motors, 0, 10_000), rng),
+        ],
+        "DA03": devices.digitizer(adc, beam, physics, rng("mcp")),
+    }
+    if camera is not None:
+        aggregators["DA04"] = devices.camera(camera, beam, rng("camera"))
+    for module in range(_within("agipd", agipd, 0, 16)):
+        aggregators[f"AGIPD{module:02d}"] = [
+            agipd_module(module, beam, seed=seed, run=run, frames=frames)
+        ]
+    with appearing(Path(path)) as folder:
+        record_run(
+            folder,
+            recording,
+            damage_sources(aggregators, faults, trains),
+            faults,
+            reporter or Silent(),
+        )
+    if truth is not None:
+        write_truth(Path(truth), sample, physics, {"run": f"p{proposal:06d} r{run:04d}"})
+    return Path(path)
+
+
+def _motors(trains: int, extra: int, rng: Callable[[str], np.random.Generator]) -> list[Source]:
+    positions = MOTORS | {f"M{n:03d}": float(n) for n in range(extra)}
+    return [
+        source
+        for name, position in positions.items()
+        for source in devices.motor(name, position, trains, rng(f"motor {name}"))
+    ]
+
+
+def _pulse_ids(first: int, step: int, pulses: int) -> NDArray[np.intp]:
+    _within("pulses", pulses, 0, devices.XGM_LENGTH)
+    _within("pulse_step", step, 1, devices.BUNCH_SLOTS)
+    last = devices.BUNCH_SLOTS - 1 - step * max(0, pulses - 1)
+    if last < 0:
+        raise ParameterError(
+            f"{pulses} pulses at every {step}th slot do not fit in a train",
+            hint=f"A train has {devices.BUNCH_SLOTS} slots",
+        )
+    return _within("first_pulse", first, 0, last) + step * np.arange(pulses)
+
+
+def _within(name: str, value: int, low: int, high: int) -> int:
+    if isinstance(value, bool) or int(value) != value or not low <= value <= high:
+        raise ParameterError(f"{name} must be an integer from {low} to {high}, not {value!r}")
+    return int(value)
+
+
+def _one_of(name: str, value: str, values: Sequence[str]) -> str:
+    if value not in values:
+        raise ParameterError(f"{name} must be one of {', '.join(values)}, not {value!r}")
+    return value
