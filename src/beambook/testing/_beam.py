@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from math import isfinite
 from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
+
+from beambook.errors import ParameterError
 
 __all__ = ["Beam", "Physics", "energy_sweep", "make_beam", "random"]
 
@@ -64,6 +67,13 @@ class Physics:
     baseline: float = 140.0
     baseline_drift: float = 15.0
     readback_noise: float = 0.02
+
+    def __post_init__(self) -> None:
+        for name, value in asdict(self).items():
+            free = name in {"i0_offset", "i1_offset", "baseline"}
+            positive = name in {"i0_mean", "modes", "mcp_gain"}
+            if not (isfinite(value) and (free or value > 0 or (value == 0 and not positive))):
+                raise ParameterError(f"Physics.{name} cannot be {value}")
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,9 @@ from beambook.testing._beam import Physics
 __all__ = ["SAMPLES_PER_SLOT", "Digitizer"]
 
 SAMPLES_PER_SLOT = 24  # 108.3 MHz over 4.5 MHz
-RISE, DECAY = 1.5, 5.0  # samples
+RISE, DECAY = 1.0, 3.0  # samples
 ONSET = 100
-TAIL = 60  # samples until a pulse is gone
+TAIL = 40  # samples until a pulse is gone
 BLOCK = 64  # trains made at once
 
 
@@ -77,10 +77,13 @@ class Digitizer:
     def integrate(self, traces: NDArray[np.int16]) -> NDArray[np.float32]:
         """What the firmware makes of the traces: (trains, pulses), negative as the signal."""
         starts = self.period * np.arange(self.pulses)[:, None]
-        peak = traces[:, starts + np.arange(*self.window)].sum(axis=-1, dtype=np.float64)
-        base = traces[:, starts + np.arange(*self.base)].mean(axis=-1, dtype=np.float64)
-        width = self.window[1] - self.window[0]
-        peaks: NDArray[np.float32] = (peak - width * base).astype(np.float32)
+        peak, base = starts + np.arange(*self.window), starts + np.arange(*self.base)
+        peaks = np.empty((len(traces), self.pulses), np.float32)
+        for start in range(0, len(traces), BLOCK):
+            block = traces[start : start + BLOCK]
+            level = block[:, base].mean(axis=-1, dtype=np.float64)
+            area = block[:, peak].sum(axis=-1, dtype=np.float64)
+            peaks[start : start + BLOCK] = area - peak.shape[1] * level
         return peaks
 
     def _peaks(self, heights: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -80,6 +80,10 @@ class BadTrainIds:
     trains: Sequence[int]
     kind: Literal["duplicate", "disordered", "zero", "suspect"]
 
+    def __post_init__(self) -> None:
+        if self.kind not in ("duplicate", "disordered", "zero", "suspect"):
+            raise ParameterError(f"kind cannot be {self.kind!r}")
+
 
 @dataclass(frozen=True)
 class MissingSequence:
@@ -105,6 +109,9 @@ class TruncatedFile:
     sequence: int
     keep: float = 0.5
 
+    def __post_init__(self) -> None:
+        _check_part(self.keep)
+
 
 @dataclass(frozen=True)
 class HalfWrittenFile:
@@ -122,10 +129,18 @@ class HalfWrittenFile:
     sequence: int
     keep: float = 0.5
 
+    def __post_init__(self) -> None:
+        _check_part(self.keep)
+
 
 Fault = (
     LostTrains | MissingEntries | BadTrainIds | MissingSequence | TruncatedFile | HalfWrittenFile
 )
+
+
+def _check_part(keep: float) -> None:
+    if not 0 <= keep < 1:
+        raise ParameterError(f"keep must be a part from 0 to below 1, not {keep}")
 
 
 def lost_trains(faults: Iterable[Fault], aggregator: str, trains: int) -> NDArray[np.intp]:
@@ -221,7 +236,11 @@ def _shorten(item: h5py.Dataset | h5py.Group, keep: float) -> None:
 
 
 def _checked(positions: Sequence[int], trains: int) -> NDArray[np.intp]:
-    checked = np.asarray(positions, dtype=np.intp)
-    if checked.size and not (0 <= checked.min() and checked.max() < trains):
-        raise ParameterError(f"A fault names train {checked.max()} of {trains}, counted from 0")
+    checked = np.asarray(positions, dtype=np.intp).reshape(-1)
+    outside = checked[(checked < 0) | (checked >= trains)]
+    if outside.size:
+        raise ParameterError(
+            f"A fault names train {outside[0]} of a run of {trains}",
+            hint="Trains are counted from 0",
+        )
     return checked

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from operator import index
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from beambook.errors import ParameterError
 from beambook.events import Reporter, Silent
 from beambook.testing import _devices as devices
 from beambook.testing._agipd import agipd_module
-from beambook.testing._beam import Physics, energy_sweep, make_beam, random
+from beambook.testing._beam import Beam, Physics, energy_sweep, make_beam, random
 from beambook.testing._daq import Recording, appearing, record_run
 from beambook.testing._digitizer import SAMPLES_PER_SLOT, Digitizer
 from beambook.testing._exdf import VERSIONS
@@ -103,7 +104,7 @@ def make_run(
     agipd : int
         Number of AGIPD1M modules, 0 … 16.
     frames : int
-        Frames per train of each module.
+        Frames per train of each module, 1 … 352.
     camera : (int, int), optional
         Rows and columns of the beam camera; None leaves it out.
     extra_motors : int
@@ -115,7 +116,8 @@ def make_run(
     seed : int
         The same seed gives the same numbers.
     start : datetime, optional
-        Begin of the run; 2026-03-10 09:00 UTC and 10 min later with each run by default.
+        Begin of the run, UTC unless it says otherwise; by default 2026-03-10 09:00 and 10 min
+        later with each run.
     first_train : int, optional
         Train id of the first train.
     truth : str or Path, optional
@@ -143,63 +145,76 @@ def make_run(
     'RAW-R0001-DA01-S00000.h5'
     """
     physics = physics or Physics()
+    _within("seed", seed, 0, 2**63)
     recording = Recording(
         _one_of("format_version", format_version, VERSIONS),
         _within("proposal", proposal, 1, 999_999),
         _within("run", run, 1, 9999),
         _within("trains", trains, 1, 1_000_000),
         _within("sequences", sequences, 1, min(trains, 100_000)),
-        start or T0 + timedelta(minutes=10 * (run % 1000)),
-        FIRST_TRAIN + 20_000 * run if first_train is None else first_train,
+        _utc(start) if start else T0 + timedelta(minutes=10 * (run % 1000)),
+        _first_train(first_train, run),
     )
     sample = make_sample(spectrum, energy_range, thickness, dichroism)
+    rng = partial(random, seed, run)
     energy, number = energy_sweep(
         trains,
         sample.low,
         sample.high,
         sweep=_one_of("sweep", sweep, ("triangle", "steps")),
-        passes=_within("passes", passes, 1, trains),
+        passes=_within("passes", passes, 1 if dichroism is None else 2, max(2, trains)),
     )
-    polarisation = np.where(number % 2 == 0, 1.0, -1.0)
-    ids = _pulse_ids(first_pulse, pulse_step, pulses)
     beam = make_beam(
-        energy, polarisation, ids, sample.absorbance, physics, random(seed, run, "beam")
+        energy,
+        np.where(number % 2 == 0, 1.0, -1.0),
+        _pulse_ids(first_pulse, pulse_step, pulses),
+        sample.absorbance,
+        physics,
+        rng("beam"),
     )
-    adc = Digitizer(
-        pulse_step * SAMPLES_PER_SLOT,
-        max(1, pulses if mcp_pulses is None else _within("mcp_pulses", mcp_pulses, 1, pulses)),
-    )
+    adc = Digitizer(pulse_step * SAMPLES_PER_SLOT, _sampled(mcp_pulses, pulses))
     current = 0.0 if dichroism is None else MAGNET_CURRENT
-    rng = partial(random, seed, run)
     aggregators: dict[str, list[Source]] = {
-        "DA01": [
-            *devices.xgm(beam, physics, rng("xgm")),
-            *devices.timeserver(beam),
-        ],
+        "DA01": [*devices.xgm(beam, physics, rng("xgm")), *devices.timeserver(beam)],
         "DA02": [
             *devices.mono(beam, physics, rng("mono")),
             *devices.magnet(beam, current=current, rng=rng("magnet")),
             *_motors(trains, _within("extra_motors", extra_motors, 0, 10_000), rng),
         ],
         "DA03": devices.digitizer(adc, beam, physics, rng("mcp")),
+        **_camera(camera, beam, rng),
+        **_modules(
+            _within("agipd", agipd, 0, 16), beam, seed, run, _within("frames", frames, 1, 352)
+        ),
     }
-    if camera is not None:
-        aggregators["DA04"] = devices.camera(camera, beam, rng("camera"))
-    for module in range(_within("agipd", agipd, 0, 16)):
-        aggregators[f"AGIPD{module:02d}"] = [
-            agipd_module(module, beam, seed=seed, run=run, frames=frames)
-        ]
+    aggregators = damage_sources(aggregators, faults, trains)
     with appearing(Path(path)) as folder:
-        record_run(
-            folder,
-            recording,
-            damage_sources(aggregators, faults, trains),
-            faults,
-            reporter or Silent(),
-        )
-    if truth is not None:
-        write_truth(Path(truth), sample, physics, {"run": f"p{proposal:06d} r{run:04d}"})
+        record_run(folder, recording, aggregators, faults, reporter or Silent())
+        if truth is not None:
+            write_truth(Path(truth), sample, physics, {"run": f"p{proposal:06d} r{run:04d}"})
     return Path(path)
+
+
+def _sampled(mcp_pulses: int | None, pulses: int) -> int:
+    """Pulses that the digitizer looks at; without beam it still looks at one slot."""
+    most = max(1, pulses)
+    return most if mcp_pulses is None else _within("mcp_pulses", mcp_pulses, 1, most)
+
+
+def _camera(
+    shape: tuple[int, int] | None, beam: Beam, rng: Callable[[str], np.random.Generator]
+) -> dict[str, list[Source]]:
+    if shape is None:
+        return {}
+    rows, columns = (_within("a side of the camera", side, 1, 4096) for side in shape)
+    return {"DA04": devices.camera((rows, columns), beam, rng("camera"))}
+
+
+def _modules(modules: int, beam: Beam, seed: int, run: int, frames: int) -> dict[str, list[Source]]:
+    return {
+        f"AGIPD{number:02d}": [agipd_module(number, beam, seed=seed, run=run, frames=frames)]
+        for number in range(modules)
+    }
 
 
 def _motors(trains: int, extra: int, rng: Callable[[str], np.random.Generator]) -> list[Source]:
@@ -223,10 +238,24 @@ def _pulse_ids(first: int, step: int, pulses: int) -> NDArray[np.intp]:
     return _within("first_pulse", first, 0, last) + step * np.arange(pulses)
 
 
+def _utc(time: datetime) -> datetime:
+    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+
+
+def _first_train(first: int | None, run: int) -> int:
+    if first is None:
+        return FIRST_TRAIN + 20_000 * run
+    return _within("first_train", first, 1, 2**62)
+
+
 def _within(name: str, value: int, low: int, high: int) -> int:
-    if isinstance(value, bool) or int(value) != value or not low <= value <= high:
+    try:
+        number = index(value)
+    except TypeError:
+        number = low - 1
+    if not low <= number <= high or isinstance(value, bool):
         raise ParameterError(f"{name} must be an integer from {low} to {high}, not {value!r}")
-    return int(value)
+    return number
 
 
 def _one_of(name: str, value: str, values: Sequence[str]) -> str:

@@ -61,17 +61,27 @@ def make_sample(
     if not (np.isfinite(thickness) and thickness > 0):
         raise ParameterError(f"thickness must be above 0, not {thickness}")
     if spectrum is None:
-        low, high = energy_range or (EMPTY_ENERGY, EMPTY_ENERGY)
-        ends = np.array([min(low, high) - 1, max(low, high) + 1])
-        return Sample(Scan(ends, np.zeros(2), name="no sample"), low, high)
+        low, high = (EMPTY_ENERGY, EMPTY_ENERGY) if energy_range is None else _pair(energy_range)
+        empty = Scan(np.array([low - 1, high + 1]), np.zeros(2), name="no sample")
+        return Sample(empty, low, high)
     scan = _as_scan(spectrum)
-    low, high = energy_range or _around_edge(scan)
+    low, high = _around_edge(scan) if energy_range is None else _pair(energy_range)
     if not scan.energy[0] <= low < high <= scan.energy[-1]:
         raise ParameterError(
             f"The energy range {low:g} … {high:g} eV is not within the spectrum",
             hint=f"{scan.name} covers {scan.energy[0]:.1f} … {scan.energy[-1]:.1f} eV",
         )
     return Sample(scan, float(low), float(high), thickness, dichroism)
+
+
+def _pair(energy_range: tuple[float, float]) -> tuple[float, float]:
+    try:
+        low, high = (float(end) for end in energy_range)
+    except (TypeError, ValueError):
+        low = high = float("nan")
+    if not 0 < low < high < float("inf"):
+        raise ParameterError(f"energy_range must be (low, high) in eV, not {energy_range!r}")
+    return low, high
 
 
 def _around_edge(scan: Scan) -> tuple[float, float]:
@@ -131,7 +141,9 @@ def write_truth(path: Path, sample: Sample, physics: Physics, header: dict[str, 
     rows = zip(*columns.values(), strict=True)
     lines += [",".join(repr(float(value)) for value in row) for row in rows]
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    temporary = path.with_name(f".{path.name}.part")
+    temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    temporary.replace(path)
 
 
 def _edge(energy: Floats, sample: Sample) -> str:

@@ -10,9 +10,12 @@ from numpy.typing import NDArray
 from beambook.card import Card, Described
 from beambook.errors import DataError
 
-__all__ = ["PRE_EDGE_LEVEL", "Scan", "find_edge", "level"]
+__all__ = ["PRE_EDGE_LEVEL", "Scan", "find_edge", "level", "pre_edge"]
 
 PRE_EDGE_LEVEL = 0.2
+STEP_WIDTH = 45.0  # eV
+STEEPEST_WITHIN = 25.0  # eV
+SLOPE_WIDTH = 0.4  # eV
 Floats = NDArray[np.float64]
 
 
@@ -79,9 +82,10 @@ class Scan(Described):
 def find_edge(energy: Floats, absorbance: Floats) -> float:
     """Energy of the steepest rise near the largest step.
 
-    The step at each point is the median of the 45 eV above it less that of the
-    45 eV below: one wild point does not make an edge. The steepest rise is then
-    sought within 25 eV of the largest step.
+    The step at each point is the median of the 45 eV above it (at least three
+    points) less that of the 45 eV below: one wild point does not make an edge.
+    The steepest rise, over at least 0.4 eV, is then sought within 25 eV of the
+    largest step.
 
     Parameters
     ----------
@@ -96,37 +100,53 @@ def find_edge(energy: Floats, absorbance: Floats) -> float:
     Raises
     ------
     DataError
-        If the absorbance rises nowhere.
+        If the absorbance rises nowhere by more than five times its noise.
     """
-    steps = np.array([_step(energy, absorbance, centre) for centre in energy])
-    if not np.isfinite(steps).any() or np.nanmax(steps) <= 0:
+    steps = np.array([_step(energy, absorbance, place) for place in range(len(energy))])
+    noise = 1.48 * np.median(np.abs(np.diff(absorbance, 2))) / np.sqrt(6)
+    if not (steps > 5 * noise).any():
         raise DataError(
             "The spectrum has no absorption edge",
             hint="Give energy_range=(low, high), or look whether I0 and I1 are exchanged",
         )
     centre = energy[np.nanargmax(steps)]
-    near = np.abs(energy - centre) <= 25
-    rise = np.where(near[1:] & near[:-1], np.diff(absorbance) / np.diff(energy), -np.inf)
-    place = int(rise.argmax())
-    return float(energy[place : place + 2].mean())
+    return _steepest(energy, absorbance, np.abs(energy - centre) <= STEEPEST_WITHIN)
 
 
-def _step(energy: Floats, absorbance: Floats, centre: float) -> float:
-    above = absorbance[(energy > centre) & (energy <= centre + 45)]
-    below = absorbance[(energy < centre) & (energy >= centre - 45)]
-    if len(above) < 2 or len(below) < 2:
+def _step(energy: Floats, absorbance: Floats, place: int) -> float:
+    low, high = np.searchsorted(energy, energy[place] + np.array([-STEP_WIDTH, STEP_WIDTH]))
+    below = absorbance[max(0, min(low, place - 3)) : place]
+    above = absorbance[place + 1 : max(high, place + 4)]
+    if len(above) < 3 or len(below) < 3:
         return float("nan")
     return float(np.median(above) - np.median(below))
 
 
+def _steepest(energy: Floats, absorbance: Floats, near: NDArray[np.bool_]) -> float:
+    begin = np.flatnonzero(near)
+    end = np.searchsorted(energy, energy[begin] + SLOPE_WIDTH)
+    begin, end = begin[end < len(energy)], end[end < len(energy)]
+    if not len(begin):
+        return float(energy[near].mean())
+    slopes = (absorbance[end] - absorbance[begin]) / (energy[end] - energy[begin])
+    best = int(slopes.argmax())
+    return float((energy[begin[best]] + energy[end[best]]) / 2)
+
+
 def level(energy: Floats, absorbance: Floats) -> Floats:
-    """Move the absorbance so that its median 20 … 120 eV before the edge is `PRE_EDGE_LEVEL`.
+    """Move the absorbance so that its median shortly before the edge is `PRE_EDGE_LEVEL`.
 
     ln(I0/I1) of a scan contains the ratio of two amplifier gains, which means
     nothing; a real sample absorbs a little before its edge.
     """
-    distance = find_edge(energy, absorbance) - energy
-    before = (distance > 20) & (distance < 120)
-    if before.sum() < 3:
-        before = np.arange(len(energy)) < max(3, len(energy) // 20)
+    before = pre_edge(energy, find_edge(energy, absorbance))
     return absorbance - np.median(absorbance[before]) + PRE_EDGE_LEVEL
+
+
+def pre_edge(energy: Floats, edge: float) -> NDArray[np.bool_]:
+    """Points 20 (if there are too few: 10, 5, 0) to 120 eV below the edge."""
+    for nearest in (20, 10, 5, 0):
+        before = (edge - energy > nearest) & (edge - energy < 120)
+        if before.sum() >= 3:
+            return before
+    return np.arange(len(energy)) < 3
