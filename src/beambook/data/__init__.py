@@ -1,0 +1,34 @@
+"""Stored facility files as arrays labelled by train.
+
+A `Run` has sources, a `Source` has keys, a `Channel` is one key over the trains of the run and
+is read when it is asked for. Formats are behind a Protocol; the European XFEL's is the first.
+"""
+
+from beambook.data._aliases import Alias, Aliases
+from beambook.data._channel import Channel
+from beambook.data._check import check
+from beambook.data._findings import DataWarning, Finding, Findings
+from beambook.data._inputs import inputs as __beambook_inputs__
+from beambook.data._open import open_file, open_run
+from beambook.data._run import Run
+from beambook.data._source import Source
+from beambook.data._train import Train
+from beambook.data._trains import by_id, by_index
+
+__all__ = [
+    "Alias",
+    "Aliases",
+    "Channel",
+    "DataWarning",
+    "Finding",
+    "Findings",
+    "Run",
+    "Source",
+    "Train",
+    "__beambook_inputs__",
+    "by_id",
+    "by_index",
+    "check",
+    "open_file",
+    "open_run",
+]

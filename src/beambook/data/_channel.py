@@ -1,0 +1,355 @@
+"""A channel: one key of one source over the trains of a run, read when asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import NDArray
+
+from beambook.card import Card, Described
+from beambook.data._aliases import Alias
+from beambook.data._findings import warn
+from beambook.data._format import Signal
+from beambook.data._hdf5 import Roi, Segment, read_segments
+from beambook.data._store import Store, Table
+from beambook.data._trains import TrainIds, choose_trains
+from beambook.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import dask.array as da
+
+__all__ = ["Channel"]
+
+DASK_BLOCK = 64 << 20  # bytes
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Channel(Described):
+    """One key of one source, for the selected trains. Lazy: nothing is read before asked for.
+
+    Get it from ``run[source, key]`` or ``run[alias]``.
+
+    Attributes
+    ----------
+    source, key : str
+        Keys of control sources end in ``.value`` or ``.timestamp``.
+    train_ids : ndarray of uint64, (trains,)
+        All selected trains, also those without data in this channel.
+    alias : Alias or None
+        What an alias file says about the channel: pulses, fill value, units.
+
+    Examples
+    --------
+    ::
+
+        xgm = run["SA2_XTD1_XGM/XGM/DOOCS:output", "data.intensityTD"]
+        xgm.dims, xgm.shape, xgm.units        # ("train", "pulse"), (500, 1000), "µJ"
+        xgm[:10].xarray()                     # the first ten trains, labelled
+    """
+
+    _store: Store
+    source: str
+    key: str
+    train_ids: TrainIds
+    alias: Alias | None = None
+
+    # --- what it is -------------------------------------------------------
+
+    @cached_property
+    def _signals(self) -> tuple[Signal | None, ...]:
+        return self._store.signals(self.source, self.key)
+
+    @cached_property
+    def _signal(self) -> Signal:
+        """The first file's; others must agree before anything is read."""
+        used = set(self._rows.part[self._rows.count > 0])
+        found = [s for n, s in enumerate(self._signals) if s is not None and n in used]
+        return (found or [s for s in self._signals if s is not None])[0]
+
+    @cached_property
+    def table(self) -> Table:
+        """Rows of all trains of the run, selected or not."""
+        signal = next(s for s in self._signals if s is not None)
+        return self._store.table(self.source, signal.group)
+
+    @cached_property
+    def _rows(self) -> Table:
+        return self._whole_rows[0]
+
+    @cached_property
+    def _whole_rows(self) -> tuple[Table, int]:
+        """Rows of the selected trains, and how many trains are incomplete in the files."""
+        rows = self.table.at(self.train_ids)
+        lengths = np.array([s.shape[0] if s else 0 for s in self._signals], np.int64)
+        length = lengths[rows.part]
+        fits = (rows.first >= 0) & (rows.count >= 0) & (rows.count <= length)
+        fits &= rows.first <= length - rows.count
+        broken = (rows.count != 0) & ~fits
+        if number := int(np.count_nonzero(broken)):
+            warn(
+                f"{self.source} {self.key}: the rows of {number} trains are not all in the files; "
+                "these trains count as missing"
+            )
+        return replace(rows, count=np.where(broken, 0, rows.count)), number
+
+    @property
+    def incomplete(self) -> int:
+        """Number of trains whose rows are not all in the files; they count as missing."""
+        return self._whole_rows[1]
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the values; ``object`` for strings."""
+        return self._signal.dtype
+
+    @property
+    def entry_shape(self) -> tuple[int, ...]:
+        """Shape of one row."""
+        return self._signal.shape[1:]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of ``ndarray()``: rows, then the shape of an entry."""
+        return (int(self._rows.count.sum()), *self.entry_shape)
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes of ``ndarray()``."""
+        return len(self.shape)
+
+    @property
+    def nbytes(self) -> int:
+        """Size of ``ndarray()`` in bytes."""
+        return int(np.prod(self.shape, dtype=np.int64)) * self.dtype.itemsize
+
+    @property
+    def dims(self) -> tuple[str, ...]:
+        """Names of the axes: ``train``, or ``frame`` where trains have several rows."""
+        frames = bool(self._signal.pulse_key) or self.table.count.max(initial=0) > 1
+        entry = self._signal.dims
+        if self.alias is not None and self.alias.dim and entry:
+            entry = (self.alias.dim, *entry[1:])
+        return ("frame" if frames else "train", *entry)
+
+    @property
+    def units(self) -> str:
+        """Units, from the alias file or else from the data file; empty if neither says."""
+        return (self.alias.units if self.alias else "") or self._signal.units
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Paths of the files that the selected trains are in."""
+        used = np.unique(self._rows.part[self._rows.count > 0])
+        return tuple(str(self._store.parts[n].file.path) for n in used)
+
+    @property
+    def pulse_ids(self) -> Channel | None:
+        """The channel beside this one with the pulse id of each row, if there is one."""
+        key = self._signal.pulse_key
+        return replace(self, key=key, alias=None) if key else None
+
+    def data_counts(self, *, labelled: bool = True) -> pd.Series[int] | NDArray[np.int64]:
+        """Rows in each selected train.
+
+        Parameters
+        ----------
+        labelled : bool
+            Give a Series over train ids, else an array to match ``train_ids``.
+        """
+        counts = self._rows.count
+        return pd.Series(counts, pd.Index(self.train_ids, name="train")) if labelled else counts
+
+    def train_id_coordinates(self) -> TrainIds:
+        """Train id of each row of ``ndarray()``."""
+        return np.repeat(self.train_ids, self._rows.count)
+
+    def card(self) -> Card:
+        """Describe the channel; reads the index, no data."""
+        have = int(np.count_nonzero(self._rows.count))
+        axes = ", ".join(f"{d} {n}" for d, n in zip(self.dims, self.shape, strict=True))
+        facts = {"axes": axes, "type": str(self.dtype)}
+        facts |= {"units": self.units} if self.units else {}
+        facts["trains"] = f"{have} of {len(self.train_ids)} have data"
+        facts |= {"incomplete": f"{self.incomplete} trains"} if self.incomplete else {}
+        return Card("Channel", f"{self.source} {self.key}", facts)
+
+    # --- choosing trains --------------------------------------------------
+
+    def select_trains(self, trains: Any) -> Channel:
+        """The same channel for some of the trains; also as ``channel[:10]``."""
+        return replace(self, train_ids=choose_trains(self.train_ids, trains))
+
+    __getitem__ = select_trains
+    __iter__ = None
+
+    def drop_empty_trains(self) -> Channel:
+        """The same channel without the trains that have no data."""
+        return replace(self, train_ids=self.train_ids[self._rows.count > 0])
+
+    # --- reading ----------------------------------------------------------
+
+    def ndarray(self, roi: Any = (), out: NDArray[Any] | None = None) -> NDArray[Any]:
+        """Read the values.
+
+        Parameters
+        ----------
+        roi : numpy.s_ expression
+            Part of each entry: ``np.s_[:100]``, ``np.s_[0, 100:200]``.
+        out : ndarray, optional
+            Where to put them.
+
+        Returns
+        -------
+        ndarray, (rows, ...)
+            In the order of the trains; strings as `str`.
+
+        Raises
+        ------
+        DamagedFile
+            Rows that should be there cannot be read.
+        DataError
+            The files disagree about shape or type, or `out` has another shape.
+        """
+        cut = Roi.of(roi, self.entry_shape)
+        shape = (self.shape[0], *cut.shape)
+        if out is None:
+            out = np.empty(shape, self.dtype)
+        elif out.shape != shape:
+            raise DataError(f"The array for the result has shape {out.shape}, not {shape}")
+        return read_segments(self._segments(), out, cut)
+
+    def _segments(self) -> tuple[Segment, ...]:
+        """Rows of the selected trains in order, neighbours put together."""
+        rows = self._rows
+        have = np.flatnonzero(rows.count > 0)
+        part, start = rows.part[have], rows.first[have]
+        stop = start + rows.count[have]
+        breaks = np.flatnonzero((part[1:] != part[:-1]) | (start[1:] != stop[:-1])) + 1
+        begins = np.concatenate([np.zeros(min(1, len(have)), int), breaks])
+        ends = np.append(breaks, len(have))[: len(begins)] - 1
+        return tuple(
+            Segment(self._store.parts[p].file, self._checked(p).dataset, int(a), int(b))
+            for p, a, b in zip(part[begins], start[begins], stop[ends], strict=True)
+        )
+
+    def _checked(self, number: int) -> Signal:
+        signal, first = self._signals[number], self._signal
+        if signal is None or signal.shape[1:] != first.shape[1:] or signal.dtype != first.dtype:
+            other = "nothing" if signal is None else f"{signal.dtype}{list(signal.shape[1:])}"
+            raise DataError(
+                f"{self.source} {self.key} is {first.dtype}{list(first.shape[1:])} in one file and "
+                f"{other} in {self._store.parts[number].file.path.name}",
+                hint="Select trains that agree, or one of the runs.",
+            )
+        return signal
+
+    def xarray(self, *, roi: Any = (), name: str | None = None) -> xr.DataArray:
+        """Read the values with their labels.
+
+        Parameters
+        ----------
+        roi : numpy.s_ expression
+            See `ndarray`.
+        name : str, optional
+            Of the array; source and key by default.
+
+        Returns
+        -------
+        xarray.DataArray
+            ``train`` (also as ``trainId``) holds train ids; arrays with several rows in a train
+            have the axis ``frame`` with coordinates ``train`` and, where stored, ``pulse``.
+            ``attrs["units"]`` if known.
+        """
+        kept = Roi.of(roi, self.entry_shape).kept
+        dims = (self.dims[0], *(self.dims[1:][axis] for axis in kept))
+        return self._labelled(self.ndarray(roi), dims, name)
+
+    def _labelled(self, values: Any, dims: tuple[str, ...], name: str | None) -> xr.DataArray:
+        ids = self.train_id_coordinates()
+        coords: dict[str, Any] = {"train": (dims[0], ids), "trainId": (dims[0], ids)}
+        if (pulses := self.pulse_ids) is not None and pulses.shape[0] == len(ids):
+            coords["pulse"] = (dims[0], pulses.ndarray().reshape(len(ids), -1)[:, 0])
+        attrs = {"units": self.units} if self.units else {}
+        return xr.DataArray(values, coords, dims, name or self._name, attrs)
+
+    @property
+    def _name(self) -> str:
+        return f"{self.source} {self.key.removesuffix('.value')}"
+
+    def series(self) -> pd.Series[Any]:
+        """Read the values as a pandas Series over train ids; only if an entry is one value."""
+        if self.entry_shape:
+            raise TypeError(f"{self._name} has entries of shape {self.entry_shape}; use .xarray()")
+        index = pd.Index(self.train_id_coordinates(), name="train")
+        return pd.Series(self.ndarray(), index, name=self._name)
+
+    def dask_array(self, *, labelled: bool = False) -> da.Array | xr.DataArray:
+        """Values as a dask array, in blocks of whole trains of about 64 MiB.
+
+        Parameters
+        ----------
+        labelled : bool
+            Wrap it as ``xarray()`` does.
+        """
+        import dask.array as da  # half a second, which most users of a channel need not spend
+        from dask.base import tokenize
+
+        blocks = [b for b in self._blocks(DASK_BLOCK) if b.shape[0]]
+        if not blocks:
+            values = da.zeros(self.shape, self.dtype)
+        else:
+            name = f"channel-{tokenize(self.source, self.key, [b._segments() for b in blocks])}"
+            origin = (0,) * (self.ndim - 1)
+            graph = {
+                (name, number, *origin): (_read_block, b._segments(), b.shape, self.dtype)
+                for number, b in enumerate(blocks)
+            }
+            rows = tuple(b.shape[0] for b in blocks)
+            chunks = (rows, *((size,) for size in self.entry_shape))
+            values = da.Array(graph, name, chunks, self.dtype)  # type: ignore[no-untyped-call]
+        return self._labelled(values, self.dims, None) if labelled else values
+
+    def _blocks(self, most_bytes: int) -> Iterator[Channel]:
+        """The channel cut in runs of trains of at most so many bytes, at least one train each."""
+        entry = max(1, int(np.prod(self.entry_shape, dtype=np.int64)) * self.dtype.itemsize)
+        start, size = 0, 0
+        for position, count in enumerate(self._rows.count):
+            if size and size + count * entry > most_bytes:
+                yield self[start:position]
+                start, size = position, 0
+            size += int(count) * entry
+        yield self[start:]
+
+    def trains(self, *, keep_dims: bool = False) -> Iterator[tuple[int, NDArray[Any]]]:
+        """Go through the trains that have data.
+
+        Parameters
+        ----------
+        keep_dims : bool
+            Keep the first axis where a train has one row.
+
+        Yields
+        ------
+        (int, ndarray)
+            Train id and its rows.
+        """
+        for block in self._blocks(DASK_BLOCK):
+            values, counts = block.ndarray(), block._rows.count
+            stops = np.cumsum(counts)
+            for train_id, count, stop in zip(block.train_ids, counts, stops, strict=True):
+                if count:
+                    rows = values[stop - count : stop]
+                    yield int(train_id), rows[0] if count == 1 and not keep_dims else rows
+
+
+def _read_block(
+    segments: tuple[Segment, ...], shape: tuple[int, ...], dtype: np.dtype[Any]
+) -> NDArray[Any]:
+    return read_segments(segments, np.empty(shape, dtype), Roi.of((), shape[1:]))

@@ -1,0 +1,229 @@
+"""Looking for everything that is wrong with a run."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from beambook.data._euxfel_names import MODULE
+from beambook.data._findings import DataWarning, Finding, Findings
+from beambook.data._open import open_run
+from beambook.data._run import Run
+from beambook.data._source import Source
+from beambook.errors import DamagedFile
+
+__all__ = ["check"]
+
+EXAMPLES = 3
+
+
+def check(run: Run | str | Path) -> Findings:
+    """Look for everything that is wrong with a run, and count it.
+
+    Files that cannot be read, missing sequences, doubtful, duplicated or disordered train ids;
+    trains that nobody or some aggregator lacks; sources without data in trains that their
+    aggregator has; rows that are not in the files or are shared by trains; train ids beside the
+    data that contradict the index; modules of a detector that disagree. Reads the whole index
+    and all small arrays of train and pulse ids, no data.
+
+    Parameters
+    ----------
+    run : Run, str or Path
+        A run, the folder of one, or a file.
+
+    Returns
+    -------
+    Findings
+
+    Raises
+    ------
+    RunNotFound
+        There is no such folder or file.
+
+    Examples
+    --------
+    ::
+
+        found = bb.check("/gpfs/exfel/exp/MID/202631/p900074/raw/r0487")
+        if not found.ok:
+            print(found.card().text())
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DataWarning)  # everything is a finding here
+        if not isinstance(run, Run):
+            path = str(run)
+            try:
+                run = open_run(run, aliases={})
+            except DamagedFile as error:
+                return Findings(path, 0, 0, 0, (Finding("unreadable file", path, 1, str(error)),))
+        else:
+            path = run.name
+        found = tuple(dict.fromkeys((*run.problems, *_look(run))))
+    return Findings(path, len(run.train_ids), len(run.all_sources), len(run.files), found)
+
+
+def _look(run: Run) -> Iterator[Finding]:
+    yield from _lost_by_all(run)
+    names = sorted(run.all_sources - run.legacy_sources.keys())
+    by_writer: dict[str, list[Source]] = {}
+    for name in names:
+        source = run.source_data(name)
+        by_writer.setdefault(source.aggregator, []).append(source)
+    for writer, sources in sorted(by_writer.items()):
+        written = _written(run, sources)
+        lost = int(np.count_nonzero(~written))
+        if lost:
+            example = f"e.g. {run.train_ids[~written][0]}"
+            detail = f"of {len(sources)} sources, {example}"
+            yield Finding("missing trains", writer, lost, detail)
+        for source in sources:
+            yield from _of_source(source, written)
+    yield from _modules(run)
+
+
+def _lost_by_all(run: Run) -> Iterator[Finding]:
+    """Train ids count up by one; what is between the first and the last should be there."""
+    ids = run.select_trains(_trusted(run)).train_ids
+    if len(ids) < 2:
+        return
+    steps = np.diff(ids)
+    lost = int((steps - 1).sum())
+    if lost:
+        gaps = np.flatnonzero(steps > 1)
+        example = f"in {len(gaps)} gaps, e.g. after {ids[gaps[0]]}"
+        yield Finding("missing trains", "all sources", lost, example)
+
+
+def _trusted(run: Run) -> NDArray[np.bool_]:
+    """Trains whose id some file does not doubt; a wild id would make a gap of billions."""
+    trusted = [part.event_ids[~part.suspect] for part in run.parts]
+    return np.isin(run.train_ids, np.concatenate([np.zeros(0, np.uint64), *trusted]))
+
+
+def _written(run: Run, sources: list[Source]) -> NDArray[np.bool_]:
+    """Which trains are in the files of these sources."""
+    ids = np.concatenate([s.written_train_ids for s in sources])
+    return np.isin(run.train_ids, ids)
+
+
+def _of_source(source: Source, written: NDArray[np.bool_]) -> Iterator[Finding]:
+    groups = source.index_groups
+    for group in sorted(groups):
+        keys = [k for k in source.keys() if not group or k.partition(".")[0] == group]
+        where = f"{source.source} {group}".strip()
+        if not keys:
+            continue
+        channel = source.channel(min(keys))
+        counts = np.asarray(channel.data_counts(labelled=False))
+        without = written & (counts == 0)
+        if number := int(np.count_nonzero(without)):
+            example = f"e.g. {source.train_ids[without][0]}"
+            yield Finding("missing trains", where, number, example)
+        yield from _rows(source, where, sorted(keys))
+        yield from _beside(source, where, f"{group}.trainId" if group else "")
+    if source.is_instrument and not groups:
+        yield Finding("source without data", source.source, len(source.train_ids))
+
+
+def _rows(source: Source, where: str, keys: list[str]) -> Iterator[Finding]:
+    """Rows that are not in the file, or that two trains share."""
+    worst = max((source.channel(key) for key in keys), key=lambda c: c.incomplete)
+    if worst.incomplete:
+        yield Finding("incomplete trains", where, worst.incomplete, f"rows of {worst.key}")
+    table = source.channel(keys[0]).table
+    have = table.count > 0
+    order = np.lexsort((table.first[have], table.part[have]))
+    part, first = table.part[have][order], table.first[have][order]
+    stop = first + table.count[have][order]
+    shared = (part[1:] == part[:-1]) & (first[1:] < stop[:-1])
+    if number := int(np.count_nonzero(shared)):
+        yield Finding("rows shared by trains", where, number)
+    if table.repeated:
+        yield Finding("duplicated trains", where, table.repeated, "with data; one was taken")
+
+
+def _beside(source: Source, where: str, key: str) -> Iterator[Finding]:
+    """The train id stored beside each row against the index."""
+    if not key or key not in source:
+        return
+    channel = source.channel(key)
+    if channel.dtype.kind not in "iu" or any(n != 1 for n in channel.entry_shape):
+        return
+    try:
+        stored = channel.ndarray().reshape(-1).astype(np.uint64)
+    except DamagedFile as error:
+        yield Finding("unreadable rows", where, channel.shape[0], str(error))
+        return
+    wrong = (stored != channel.train_id_coordinates()) & (stored != 0)
+    if number := int(np.count_nonzero(wrong)):
+        at = int(np.flatnonzero(wrong)[0])
+        expected = channel.train_id_coordinates()[at]
+        yield Finding(
+            "train ids disagree", where, number, f"{stored[at]} beside the data of {expected}"
+        )
+
+
+def _modules(run: Run) -> Iterator[Finding]:
+    """Modules of one detector should have the same trains, frames and pulses."""
+    detectors: dict[str, list[Source]] = {}
+    for name in sorted(run.instrument_sources - run.legacy_sources.keys()):
+        if found := MODULE.match(name):
+            detectors.setdefault(found["detector"], []).append(run.source_data(name))
+    for detector, modules in detectors.items():
+        yield from _disagreement(detector, modules)
+
+
+def _disagreement(detector: str, modules: list[Source]) -> Iterator[Finding]:
+    frames = np.array([_frames(m) for m in modules])
+    if len(modules) < 2 or not frames.size:
+        return
+    some = (frames > 0).any(axis=0)
+    lacking = some & (frames == 0).any(axis=0)
+    if number := int(np.count_nonzero(lacking)):
+        who = [m.source for m, f in zip(modules, frames, strict=True) if (some & (f == 0)).any()]
+        detail = f"{len(who)} of {len(modules)} modules lack trains: {_some(who)}"
+        yield Finding("modules disagree on trains", detector, number, detail)
+    least = np.where(frames > 0, frames, np.iinfo(np.int64).max).min(axis=0)
+    differ = some & (frames.max(axis=0) != least)
+    if number := int(np.count_nonzero(differ)):
+        at = int(np.flatnonzero(differ)[0])
+        detail = f"e.g. {least[at]} to {frames[:, at].max()} in {modules[0].train_ids[at]}"
+        yield Finding("modules disagree on frames", detector, number, detail)
+    yield from _pulse_disagreement(detector, modules, some & ~lacking & ~differ)
+
+
+def _frames(module: Source) -> NDArray[np.int64]:
+    group = "image" if "image" in module.index_groups else None
+    return np.asarray(module.data_counts(labelled=False, index_group=group))
+
+
+def _pulse_disagreement(
+    detector: str, modules: list[Source], trains: NDArray[np.bool_]
+) -> Iterator[Finding]:
+    """Pulse ids of the trains that all modules have with as many frames."""
+    wrong: dict[str, int] = {}
+    first = None
+    for module in modules:
+        if "image.pulseId" not in module:
+            return
+        channel = module[np.flatnonzero(trains)].channel("image.pulseId")
+        try:
+            ids = channel.ndarray().reshape(-1)
+        except DamagedFile:
+            continue
+        first = ids if first is None else first
+        bad = channel.train_id_coordinates()[ids != first] if len(ids) == len(first) else ids[:0]
+        if len(bad):
+            wrong[module.source] = len(np.unique(bad))
+    if wrong:
+        detail = f"{len(wrong)} modules differ from {modules[0].source}: {_some(list(wrong))}"
+        yield Finding("modules disagree on pulses", detector, max(wrong.values()), detail)
+
+
+def _some(names: list[str]) -> str:
+    rest = f" and {len(names) - EXAMPLES} more" if len(names) > EXAMPLES else ""
+    return ", ".join(names[:EXAMPLES]) + rest

@@ -1,0 +1,287 @@
+"""Files of the European XFEL (EXDF), formats 0.5, 1.0, 1.1 and 1.2.
+
+The format in short: ``INDEX/trainId`` lists the trains of a file, with zeros as padding;
+``INDEX/<source>[/<group>]/{first,count}`` gives the rows of each train, by position in that
+list; ``CONTROL/<source>/<a>/<b>/{value,timestamp}`` has one row per train,
+``INSTRUMENT/<device>:<channel>/<group>/<key>`` any number; ``RUN`` holds values at the start
+of the run; ``METADATA`` says which sources there are.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from beambook.data._euxfel_names import entry_dims, units
+from beambook.data._findings import Finding
+from beambook.data._format import Rows, Signal
+from beambook.data._hdf5 import StoredFile, digest, pool
+from beambook.errors import DamagedFile
+
+__all__ = ["Euxfel"]
+
+FILE_NAME = re.compile(r"(?P<kind>[A-Z]+)-R(?P<run>\d+)-(?P<writer>.+)-S(?P<sequence>\d+)\.h5$")
+SECTIONS = {"control": "CONTROL", "instrument": "INSTRUMENT"}
+
+
+@dataclass(frozen=True)
+class Euxfel:
+    """The format of the European XFEL."""
+
+    name: str = "euxfel"
+
+    def read_part(self, path: Path) -> EuxfelPart:
+        """Read INDEX and the list of sources of a file."""
+        stored = StoredFile.of(path)
+        with pool.open(stored) as file:
+            try:
+                return _read_part(stored, file)
+            except (OSError, KeyError, RuntimeError, UnicodeDecodeError) as error:
+                if isinstance(error, DamagedFile):
+                    raise
+                raise DamagedFile(f"{path.name} has no readable index ({error})") from error
+
+
+@dataclass(frozen=True, eq=False)
+class EuxfelPart:
+    """One EXDF file. See `beambook.data._format.Part` for what the attributes mean.
+
+    Attributes
+    ----------
+    version : str
+        Of the format; ``"0.5"`` where the file states none.
+    slots : ndarray of intp, (events,)
+        Position of each event in ``INDEX``: zeros are dropped wherever they are, and what
+        belongs to an event is looked up at its position, not at its rank.
+    """
+
+    file: StoredFile
+    version: str
+    event_ids: NDArray[np.uint64]
+    slots: NDArray[np.intp]
+    suspect: NDArray[np.bool_]
+    sources: Mapping[str, str]
+    legacy: Mapping[str, str]
+    findings: tuple[Finding, ...]
+
+    @property
+    def writer(self) -> str:
+        """The aggregator, e.g. ``DA01`` or ``AGIPD07``, with the kind of data where not raw."""
+        found = FILE_NAME.match(self.file.path.name)
+        if found is None:
+            return self.file.path.stem
+        kind, writer = found["kind"], found["writer"]
+        return writer if kind == "RAW" else f"{kind} {writer}"
+
+    @property
+    def sequence(self) -> int | None:
+        """From the file name."""
+        found = FILE_NAME.match(self.file.path.name)
+        return int(found["sequence"]) if found else None
+
+    @cached_property
+    def times(self) -> NDArray[np.datetime64]:
+        """From ``INDEX/timestamp``; NaT in format 0.5."""
+        with pool.open(self.file) as file:
+            stored = file.get("INDEX/timestamp")
+            nanoseconds = np.zeros(0, "i8") if stored is None else stored[:].astype("i8")
+        times = at_slots(nanoseconds, self.slots).astype("M8[ns]")
+        times[times.astype("i8") == 0] = np.datetime64("NaT")
+        return times
+
+    @cached_property
+    def facts(self) -> Mapping[str, str | int]:
+        """Contents of ``METADATA`` except the sources."""
+        with pool.open(self.file) as file:
+            stored = file["METADATA"].items() if self.version != "0.5" else ()
+            values = {
+                name: item[0]
+                for name, item in stored
+                if isinstance(item, h5py.Dataset) and item.shape and item.shape[0]
+            }
+        return {"dataFormatVersion": "0.5"} | {name: _plain(v) for name, v in values.items()}
+
+    def names(self, source: str, *, constant: bool = False) -> frozenset[str]:
+        """Keys below the source's group, with dots for slashes."""
+        names: list[str] = []
+
+        def add(name: bytes, info: h5py.h5o.ObjInfo) -> None:
+            if info.type == h5py.h5o.TYPE_DATASET:
+                names.append(name.decode().replace("/", "."))
+
+        with pool.open(self.file) as file:
+            group = file.get(f"{self._section(source, constant=constant)}/{source}")
+            if isinstance(group, h5py.Group):
+                h5py.h5o.visit(group.id, add, info=True)
+        return frozenset(names)
+
+    def signal(self, source: str, name: str, *, constant: bool = False) -> Signal | None:
+        """One key, under exactly this name."""
+        section = self._section(source, constant=constant)
+        path = f"{section}/{source}/{name.replace('.', '/')}"
+        with pool.open(self.file) as file:
+            stored = file.get(path)
+            if not isinstance(stored, h5py.Dataset) or not stored.shape:
+                return None
+            group = name.partition(".")[0] if section == "INSTRUMENT" else ""
+            beside = f"{section}/{source}/{group}/pulseId"
+            by_pulse = section == "INSTRUMENT" and len(stored.shape) > 0 and beside in file
+            text = h5py.check_string_dtype(stored.dtype) is not None and stored.dtype.kind == "O"
+            return Signal(
+                path,
+                group,
+                np.dtype(object) if text else stored.dtype,
+                stored.shape,
+                entry_dims(source, name, stored.shape[1:], by_pulse=by_pulse),
+                units(stored),
+                f"{group}.pulseId" if by_pulse else "",
+            )
+
+    def rows(self, source: str, group: str) -> Rows | None:
+        """From ``INDEX/<source>/<group>``; ``first, last, status`` in very old files."""
+        with pool.open(self.file) as file:
+            index = file.get(f"INDEX/{source}/{group}".rstrip("/"))
+            if not isinstance(index, h5py.Group) or "first" not in index:
+                return None
+            first = index["first"][:].astype("i8")
+            if "count" in index:
+                count = index["count"][:].astype("i8")
+            elif "last" in index and "status" in index:
+                last, status = index["last"][:].astype("i8"), index["status"][:]
+                short = min(len(first), len(last), len(status))
+                count = np.where(status[:short] > 0, last[:short] - first[:short] + 1, 0)
+            else:
+                return None
+        return Rows(at_slots(first, self.slots), at_slots(count, self.slots))
+
+    def _section(self, source: str, *, constant: bool) -> str:
+        return "RUN" if constant else SECTIONS[self.sources[source]]
+
+
+def at_slots(values: NDArray[np.int64], slots: NDArray[np.intp]) -> NDArray[np.int64]:
+    """Values at these positions; 0 (no rows) where the stored array is too short."""
+    there = slots < len(values)
+    taken = np.zeros(len(slots), np.int64)
+    taken[there] = values[slots[there]]
+    return taken
+
+
+def _read_part(stored: StoredFile, file: h5py.File) -> EuxfelPart:
+    if "INDEX/trainId" not in file:
+        raise DamagedFile(f"{stored.path.name} has no INDEX/trainId")
+    ids = file["INDEX/trainId"][:].astype(np.uint64)
+    slots = np.flatnonzero(ids)
+    version = _version(file)
+    event_ids = ids[slots]
+    sources, legacy = _sources(file, version)
+    return EuxfelPart(
+        replace(stored, guard=("INDEX/trainId", _used(slots), digest(ids[: _used(slots)]))),
+        version,
+        event_ids,
+        slots,
+        _suspect(file, version, event_ids, slots),
+        sources,
+        legacy,
+        _zeros_inside(stored.path.name, slots),
+    )
+
+
+def _used(slots: NDArray[np.intp]) -> int:
+    return int(slots[-1]) + 1 if len(slots) else 0
+
+
+def _zeros_inside(name: str, slots: NDArray[np.intp]) -> tuple[Finding, ...]:
+    zeros = _used(slots) - len(slots)
+    return (Finding("zeros among train ids", name, zeros),) if zeros else ()
+
+
+def _version(file: h5py.File) -> str:
+    stored = file.get("METADATA/dataFormatVersion")
+    return str(_plain(stored[0])) if stored is not None else "0.5"
+
+
+def _sources(file: h5py.File, version: str) -> tuple[dict[str, str], dict[str, str]]:
+    where = "METADATA/dataSourceId" if version == "0.5" else "METADATA/dataSources/dataSourceId"
+    if where not in file:
+        raise DamagedFile(f"{Path(file.filename).name} has no list of sources ({where})")
+    sources: dict[str, str] = {}
+    legacy: dict[str, str] = {}
+    for entry in filter(None, file[where][:]):
+        section, _, name = entry.decode().partition("/")
+        if section == "CONTROL":
+            sources[name] = "control"
+        elif section == "INSTRUMENT":
+            device, _, channel = name.partition(":")
+            name = f"{device}:{channel.partition('/')[0]}"
+            if name not in sources:
+                sources[name] = "instrument"
+                if new := _link_target(file, f"INSTRUMENT/{name}"):
+                    legacy[name] = new
+        elif section != "Karabo_TimerServer":  # only in 1.1, no source of data
+            raise DamagedFile(f"{Path(file.filename).name} lists a source {entry.decode()!r}")
+    return sources, legacy
+
+
+def _link_target(file: h5py.File, path: str) -> str:
+    link = file.get(path, getlink=True)
+    return link.path.strip("/").partition("/")[2] if isinstance(link, h5py.SoftLink) else ""
+
+
+def _suspect(
+    file: h5py.File, version: str, ids: NDArray[np.uint64], slots: NDArray[np.intp]
+) -> NDArray[np.bool_]:
+    if version == "0.5":
+        return out_of_sequence(ids)
+    if "INDEX/flag" not in file:
+        return np.zeros(len(ids), bool)
+    flags = file["INDEX/flag"][:]
+    there = slots < len(flags)
+    known = flags[slots[there]]
+    suspect = np.ones(len(ids), bool)
+    # 1.1 stores which source gave the id (0: the time server), the others whether it did.
+    suspect[there] = (known != 0) if version == "1.1" else (known == 0)
+    return suspect
+
+
+def out_of_sequence(ids: NDArray[np.uint64]) -> NDArray[np.bool_]:
+    """Which ids break the rising order, so that as few as possible are doubted.
+
+    Format 0.5 has no flags. At each step that does not rise, either all ids before it that
+    are not smaller than the next one, or all ids after it that are not larger than the last
+    one, are wrong; the smaller group is doubted (EXtra-data's rule).
+
+    Parameters
+    ----------
+    ids : ndarray of uint64, (events,)
+
+    Returns
+    -------
+    ndarray of bool, (events,)
+
+    Examples
+    --------
+    >>> out_of_sequence(np.array([10, 11, 900, 13, 14], np.uint64)).tolist()
+    [False, False, True, False, False]
+    """
+    suspect = np.zeros(len(ids), bool)
+    for step in np.flatnonzero(ids[1:] <= ids[:-1]):
+        before = ids[: step + 1] >= ids[step + 1]
+        after = ids[step + 1 :] <= ids[step]
+        if np.count_nonzero(before) < np.count_nonzero(after):
+            suspect[: step + 1] |= before
+        else:
+            suspect[step + 1 :] |= after
+    return suspect
+
+
+def _plain(value: object) -> str | int:
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "surrogateescape")
+    return int(value) if isinstance(value, np.integer) else str(value)

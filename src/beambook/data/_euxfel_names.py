@@ -1,0 +1,105 @@
+"""What sources and keys at the European XFEL are called, and what follows from it."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import h5py
+
+__all__ = ["BUNCH_PATTERN", "MODULE", "entry_dims", "units"]
+
+MODULE = re.compile(
+    r"(?P<detector>[^/]+)/(?:DET|CORR)/(?P<module>(?:MODULE_|RECEIVER-|JNGFR)?\d+)(?:CH\d+)?:"
+)
+BUNCH_PATTERN = (
+    re.compile(r".+/TSYS/TIMESERVER(?P<output>:outputBunchPattern)?$"),
+    {":outputBunchPattern": "data.bunchPatternTable", None: "bunchPatternTable"},
+)
+
+PULSES = re.compile(r"(?:TD|[pP]ulse\w*|peaks|bunchPatternTable)$")
+SAMPLES = re.compile(r"(?:raw\w*|\w*[sS]amples|trace\w*|waveform\w*)$")
+PIXELS = re.compile(r"(?:^|\.)(?:image\.(?:pixels|data)|pixels)$")
+
+
+def entry_dims(
+    source: str, key: str, entry_shape: tuple[int, ...], *, by_pulse: bool
+) -> tuple[str, ...]:
+    """Name the axes of an entry by what source and key are.
+
+    Modules of area detectors: ``plane`` (of length 1) or ``data_gain``, ``cell``,
+    ``slow_scan``, ``fast_scan``; cameras: ``y``, ``x``; one axis of pulses or samples where
+    the key says so; anything else is numbered after the key: ``spectrum_0``.
+
+    Parameters
+    ----------
+    source, key : str
+    entry_shape : tuple of int
+    by_pulse : bool
+        Whether the rows are pulses (a pulse id is stored beside each).
+
+    Returns
+    -------
+    tuple of str
+
+    Examples
+    --------
+    >>> entry_dims("SA2_XTD1_XGM/XGM/DOOCS:output", "data.intensityTD", (1000,), by_pulse=False)
+    ('pulse',)
+    >>> entry_dims("A/DET/0CH0:xtdf", "image.data", (2, 512, 128), by_pulse=True)
+    ('data_gain', 'slow_scan', 'fast_scan')
+    >>> entry_dims("LASER/SPEC:output", "data.spectrum", (2048,), by_pulse=False)
+    ('spectrum_0',)
+    """
+    name = key.removesuffix(".value")
+    leaf = name.rpartition(".")[2]
+    if not entry_shape:
+        return ()
+    if MODULE.match(source):
+        return _module_dims(leaf, entry_shape, by_pulse=by_pulse)
+    if PIXELS.search(name) and len(entry_shape) in (2, 3):
+        return ("y", "x", "colour")[: len(entry_shape)]
+    if len(entry_shape) == 1 and PULSES.search(leaf):
+        return ("pulse",)
+    if len(entry_shape) == 1 and SAMPLES.match(leaf):
+        return ("sample",)
+    return _numbered(leaf, entry_shape)
+
+
+def _module_dims(leaf: str, shape: tuple[int, ...], *, by_pulse: bool) -> tuple[str, ...]:
+    if not by_pulse and leaf == "data":  # the XTDF group "detector": bytes
+        return _numbered(leaf, shape)
+    lead = "cell" if not by_pulse else "plane" if shape[0] == 1 else "data_gain"
+    if len(shape) == 1:
+        return (lead,) if by_pulse or leaf == "memoryCell" else _numbered(leaf, shape)
+    if len(shape) in (2, 3):
+        return (lead, "slow_scan", "fast_scan")[-len(shape) :]
+    return _numbered(leaf, shape)
+
+
+def _numbered(leaf: str, shape: tuple[int, ...]) -> tuple[str, ...]:
+    return tuple(f"{leaf}_{axis}" for axis in range(len(shape)))
+
+
+def units(dataset: h5py.Dataset) -> str:
+    """Units with their metric prefix, from Karabo's attributes; empty where there are none.
+
+    CONTROL keys carry them on the group around ``value``, which wins.
+    """
+    found = _attributes(dataset)
+    if dataset.name.startswith("/CONTROL/") and dataset.name.endswith("/value"):
+        found |= _attributes(dataset.parent)
+    unit = found.get("unitSymbol", "")
+    prefix = found.get("metricPrefixSymbol", "") if unit else ""
+    return f"{'µ' if prefix == 'u' else prefix}{unit}"
+
+
+def _attributes(item: Any) -> dict[str, str]:
+    if h5py.h5a.get_num_attrs(item.id) == 0:
+        return {}
+    wanted = ("unitSymbol", "metricPrefixSymbol")
+    return {name: _text(item.attrs[name]) for name in wanted if name in item.attrs}
+
+
+def _text(value: Any) -> str:
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)

@@ -1,0 +1,110 @@
+"""What is wrong with stored data, said with counts."""
+
+from __future__ import annotations
+
+import json
+import sys
+import warnings
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from beambook.card import Card, Described, Table
+
+__all__ = ["DataWarning", "Finding", "Findings", "findings_table", "summary", "warn"]
+
+
+class DataWarning(UserWarning):
+    """Something in the files is not as it should be; what was left out is counted."""
+
+
+def warn(text: str) -> None:
+    """Give a `DataWarning` that points at the line which called beambook."""
+    frame, level = sys._getframe(1), 2
+    while frame.f_back is not None and frame.f_back.f_globals.get("__name__", "").startswith(
+        "beambook."
+    ):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(text, DataWarning, stacklevel=level)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is wrong.
+
+    Attributes
+    ----------
+    what : str
+        The kind of fault, the same words for the same fault: ``"unreadable file"``.
+    where : str
+        A file, an aggregator, a source or a key.
+    count : int
+        How many trains, files or rows are concerned.
+    detail : str
+        An example or the cause.
+    """
+
+    what: str
+    where: str
+    count: int
+    detail: str = ""
+
+    def line(self) -> str:
+        """One line for people."""
+        detail = f": {self.detail}" if self.detail else ""
+        return f"{self.what}, {self.where} ({self.count}){detail}"
+
+
+@dataclass(frozen=True, repr=False)
+class Findings(Described):
+    """The result of `check`: everything that was found wrong, or nothing.
+
+    Attributes
+    ----------
+    path : str
+        What was checked.
+    trains, sources, files : int
+        How much was looked at.
+    findings : tuple of Finding
+    """
+
+    path: str
+    trains: int
+    sources: int
+    files: int
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing was found."""
+        return not self.findings
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        return {**asdict(self), "findings": [asdict(f) for f in self.findings], "ok": self.ok}
+
+    def json(self) -> str:
+        """Face for programs."""
+        return json.dumps(self.as_dict())
+
+    def card(self) -> Card:
+        """Describe what was found."""
+        facts = {
+            "looked at": f"{self.trains} trains, {self.sources} sources, {self.files} files",
+            "found": "nothing wrong" if self.ok else f"{len(self.findings)} kinds of fault",
+        }
+        return Card("Check", self.path, facts, () if self.ok else (findings_table(self.findings),))
+
+
+def findings_table(findings: Iterable[Finding], *, title: str = "findings") -> Table:
+    """Findings as rows."""
+    rows = tuple((f.what, f.where, f.count, f.detail) for f in findings)
+    return Table(("what", "where", "count", "detail"), rows, title)
+
+
+def summary(findings: Iterable[Finding]) -> str:
+    """Kinds and counts in one line: ``2 × unreadable file, 1 × missing sequence``."""
+    kinds: dict[str, int] = {}
+    for finding in findings:
+        kinds[finding.what] = kinds.get(finding.what, 0) + 1
+    return ", ".join(f"{number} × {what}" for what, number in kinds.items())

@@ -1,0 +1,247 @@
+"""Opening runs and files."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import Any, overload
+
+from beambook.data._aliases import Aliases
+from beambook.data._euxfel import Euxfel
+from beambook.data._findings import Finding, summary, warn
+from beambook.data._format import Format, Part
+from beambook.data._health import opening_findings
+from beambook.data._inputs import note
+from beambook.data._layout import alias_files, find_proposal, find_runs, proposal_of
+from beambook.data._run import Run
+from beambook.data._store import Store
+from beambook.errors import DamagedFile, DataError, RunNotFound
+
+__all__ = ["FORMATS", "open_file", "open_run"]
+
+FORMATS: tuple[Format, ...] = (Euxfel(),)
+WORTH_A_WARNING = {"unreadable file", "missing sequence", "duplicated trains"}
+KINDS = {"default": ("proc", "raw"), "all": ("raw", "proc")}
+AliasSource = Mapping[str, Any] | str | Path | None
+
+
+@overload
+def open_run(
+    proposal: int | str | Path,
+    run: int | str,
+    *,
+    data: str | Sequence[str] = ...,
+    include: str = ...,
+    roots: str | Path | Sequence[str | Path] | None = ...,
+    aliases: AliasSource = ...,
+    inc_suspect_trains: bool = ...,
+) -> Run: ...
+@overload
+def open_run(
+    proposal: str | Path,
+    *,
+    include: str = ...,
+    aliases: AliasSource = ...,
+    inc_suspect_trains: bool = ...,
+) -> Run: ...
+def open_run(
+    proposal: int | str | Path,
+    run: int | str | None = None,
+    *,
+    data: str | Sequence[str] = "default",
+    include: str = "*",
+    roots: str | Path | Sequence[str | Path] | None = None,
+    aliases: AliasSource = None,
+    inc_suspect_trains: bool = True,
+) -> Run:
+    """Open a run, by proposal and number or by its folder.
+
+    Parameters
+    ----------
+    proposal : int, str or Path
+        ``900074``, ``"p900074"``, the proposal's folder; or, without `run`, the run's folder.
+    run : int or str, optional
+        ``487`` or ``"r0487"``.
+    data : str or sequence of str
+        ``"raw"``, ``"proc"`` or another folder of the proposal; several, of which the last wins
+        where sources have the same name; ``"default"``: proc (if there is any) and raw;
+        ``"all"``: raw and proc, where proc wins. As EXtra-data.
+    include : str
+        Pattern of file names.
+    roots : path or sequence of path, optional
+        Where proposals are (above ``INSTRUMENT/CYCLE/pPPPPPP``); ``$BEAMBOOK_DATA`` by default.
+    aliases : mapping, str or Path, optional
+        Short names, see `Run.with_aliases`; by default ``usr/beambook-aliases.yml`` of the
+        proposal, else ``usr/extra-data-aliases.yml``; ``{}`` for none.
+    inc_suspect_trains : bool
+        Whether to take trains whose id the file itself doubts.
+
+    Returns
+    -------
+    Run
+
+    Warns
+    -----
+    DataWarning
+        Files could not be read or are missing, or trains occur twice: see ``run.problems``.
+
+    Raises
+    ------
+    RunNotFound
+        Says what there is.
+    DamagedFile
+        None of the files can be read.
+
+    Examples
+    --------
+    ::
+
+        run = bb.open_run(900074, 487)
+        run = bb.open_run("/gpfs/exfel/exp/MID/202631/p900074/raw/r0487", include="*DA*")
+    """
+    if run is None:
+        return _open_path(proposal, include, aliases, suspect=inc_suspect_trains)
+    kinds = KINDS.get(data, (data,)) if isinstance(data, str) else tuple(data)
+    folder, found = find_runs(find_proposal(proposal, roots), run, kinds)
+    if data not in KINDS and (gone := [kind for kind in kinds if kind not in found]):
+        raise RunNotFound(
+            f"No run {run} in {folder / gone[0]}", hint=f"It is in {', '.join(found)}."
+        )
+    runs = [
+        _open_folder(found[kind], include, suspect=inc_suspect_trains)
+        for kind in kinds
+        if kind in found
+    ]
+    whole = runs[0]
+    for later in runs[1:]:
+        same = whole.all_sources & later.all_sources
+        whole = later.union(whole.deselect(dict.fromkeys(same)))
+    number = next(iter(found.values())).name
+    return replace(whole, name=f"{folder.name} {number}", aliases=_aliases(aliases, folder))
+
+
+def open_file(
+    path: str | Path, *, aliases: AliasSource = None, inc_suspect_trains: bool = True
+) -> Run:
+    """Open one file as a run.
+
+    Parameters
+    ----------
+    path : str or Path
+    aliases, inc_suspect_trains
+        See `open_run`.
+
+    Raises
+    ------
+    RunNotFound
+        There is no such file.
+    DamagedFile
+        It cannot be read.
+    """
+    file = Path(path)
+    if not file.is_file():
+        raise RunNotFound(f"There is no file {file}", hint=_close_files(file))
+    part = read_part(file)
+    run = _run([part], file.name, file, suspect=inc_suspect_trains)
+    return replace(run, aliases=_aliases(aliases, proposal_of(file.absolute())))
+
+
+def read_part(path: Path) -> Part:
+    """Read the index of a file with the first format that can.
+
+    Raises
+    ------
+    DamagedFile
+        None can.
+    """
+    problem: DamagedFile | None = None
+    for each in FORMATS:
+        try:
+            return each.read_part(path)
+        except DamagedFile as error:
+            problem = problem or error
+    raise problem or DamagedFile(f"{path.name} is of no known format")
+
+
+def _open_path(
+    where: int | str | Path, include: str, aliases: AliasSource, *, suspect: bool
+) -> Run:
+    path = Path(os.fspath(where)) if not isinstance(where, int) else Path(str(where))
+    if path.is_file():
+        return open_file(path, aliases=aliases, inc_suspect_trains=suspect)
+    if not path.is_dir():
+        hint = (
+            _close_files(path) if os.sep in str(where) else "Did you mean open_run(proposal, run)?"
+        )
+        raise RunNotFound(f"There is no run folder {where}", hint=hint)
+    run = _open_folder(path, include, suspect=suspect)
+    proposal = proposal_of(path.absolute())
+    name = f"{proposal.name} {path.absolute().name}" if proposal else path.absolute().name
+    return replace(run, name=name, aliases=_aliases(aliases, proposal))
+
+
+def _close_files(path: Path) -> str:
+    folder = path.parent
+    if not folder.is_dir():
+        return f"There is no folder {folder} either."
+    names = sorted(p.name for p in folder.iterdir())
+    return f"In {folder} there is {', '.join(names[:6]) or 'nothing'}."
+
+
+def _open_folder(folder: Path, include: str, *, suspect: bool) -> Run:
+    files = sorted(
+        p for p in folder.iterdir() if p.suffix == ".h5" and p.name.lower() != "overview.h5"
+    )
+    chosen = [p for p in files if fnmatch(p.name, include)]
+    if not chosen:
+        hint = f"{len(files)} others are there, e.g. {files[0].name}." if files else ""
+        raise RunNotFound(f"No HDF5 file {include!r} in {folder}", hint=hint)
+    parts, unreadable = _read_parts(chosen)
+    if not parts:
+        first = unreadable[0].detail
+        raise DamagedFile(f"None of the {len(chosen)} files in {folder} can be read: {first}")
+    return _run(parts, folder.name, folder, suspect=suspect, unreadable=unreadable)
+
+
+def _read_parts(paths: Sequence[Path]) -> tuple[list[Part], list[Finding]]:
+    parts, unreadable = [], []
+    for path in paths:
+        try:
+            parts.append(read_part(path))
+        except DamagedFile as error:
+            unreadable.append(Finding("unreadable file", path.name, 1, error.message))
+    return parts, unreadable
+
+
+def _run(
+    parts: Sequence[Part],
+    name: str,
+    path: Path,
+    *,
+    suspect: bool,
+    unreadable: Sequence[Finding] = (),
+) -> Run:
+    store = Store.of(parts, suspect=suspect)
+    names = [finding.where for finding in unreadable]
+    others = opening_findings(store, whole_run=path.is_dir(), unreadable=names)
+    found = (*unreadable, *others)
+    note(path, parts)
+    serious = [f for f in found if f.what in WORTH_A_WARNING]
+    if serious:
+        warn(f"{path}: {summary(serious)}; see run.problems")
+    return Run.of(replace(store, findings=found), name)
+
+
+def _aliases(given: AliasSource, proposal: Path | None) -> Aliases:
+    if given is not None:
+        return Aliases.of(given)
+    aliases = Aliases()
+    for file in alias_files(proposal):
+        try:
+            aliases = aliases.and_(Aliases.of(file))
+        except DataError as error:  # somebody else's mistake must not keep the data from you
+            warn(f"No aliases: {error}")
+    return aliases

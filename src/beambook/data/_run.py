@@ -1,0 +1,422 @@
+"""A run: a stored sequence of trains with the data of many sources."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from beambook.card import Card, Described
+from beambook.data._aliases import Alias, Aliases
+from beambook.data._align import align
+from beambook.data._channel import Channel
+from beambook.data._findings import Finding
+from beambook.data._format import Part
+from beambook.data._health import conflicts
+from beambook.data._run_card import Info, run_card
+from beambook.data._selection import Selection, expand
+from beambook.data._source import Source
+from beambook.data._store import Store
+from beambook.data._train import Train, read_trains
+from beambook.data._trains import TrainIds, choose_trains
+from beambook.errors import DataError, SourceNotFound, TrainNotFound
+
+__all__ = ["Run"]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Run(Described):
+    """A stored sequence of trains with the data of many sources.
+
+    Get it from `open_run` or `open_file`. Slicing and selecting give a `Run` again, at once and
+    without reading; data is read by `Channel`.
+
+    Attributes
+    ----------
+    name : str
+        For people: ``p900074 r0487``.
+    train_ids : ndarray of uint64, (trains,)
+        Ascending, each once.
+    selection : mapping of str to frozenset of str or None
+        The selected sources and their selected keys; None for all.
+    aliases : Aliases
+        Short names.
+
+    Examples
+    --------
+    ::
+
+        run = bb.open_run(900074, 487)
+        run["SA2_XTD1_XGM/XGM/DOOCS:output", "data.intensityTD"].xarray()
+        run["xgm"][:100].ndarray()            # by alias, the first 100 trains
+        run.select("*/DET/*", "image.data")[bb.by_id[1000:1100]]
+        data = run.aligned("energy", i0="xgm", i1="mcp3")
+    """
+
+    _store: Store
+    name: str
+    train_ids: TrainIds
+    selection: Mapping[str, frozenset[str] | None]
+    aliases: Aliases = field(default_factory=Aliases)
+
+    @classmethod
+    def of(cls, store: Store, name: str, aliases: Aliases | None = None) -> Run:
+        """Everything in a store."""
+        everything = dict.fromkeys(store.sources)
+        return cls(store, name, store.event_ids, everything, aliases or Aliases())
+
+    # --- what is in it ----------------------------------------------------
+
+    @cached_property
+    def all_sources(self) -> frozenset[str]:
+        """Names of the selected sources."""
+        return frozenset(self.selection)
+
+    @property
+    def sources(self) -> frozenset[str]:
+        """The same as `all_sources`."""
+        return self.all_sources
+
+    @cached_property
+    def control_sources(self) -> frozenset[str]:
+        """Sources of slow values, one entry per train."""
+        return frozenset(s for s in self.selection if self._store.kind(s) == "control")
+
+    @cached_property
+    def instrument_sources(self) -> frozenset[str]:
+        """Sources of fast data."""
+        return self.all_sources - self.control_sources
+
+    @property
+    def legacy_sources(self) -> dict[str, str]:
+        """Old names of sources, and the names they have now."""
+        return {s: new for s, new in self._store.legacy.items() if s in self.selection}
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """Indexes of the files with selected sources."""
+        used = sorted({n for s in self.selection for n in self._store.sources[s]})
+        return tuple(self._store.parts[n] for n in used)
+
+    @cached_property
+    def files(self) -> tuple[Path, ...]:
+        """Files with selected sources and trains."""
+        return tuple(p.file.path for p in self.parts if np.isin(p.event_ids, self.train_ids).any())
+
+    @property
+    def problems(self) -> tuple[Finding, ...]:
+        """What was wrong when the run was opened; `check` looks deeper."""
+        return self._store.findings
+
+    @property
+    def alias(self) -> Run:
+        """The run itself, because ``run[...]`` understands aliases (for EXtra-data's users)."""
+        return self
+
+    def run_metadata(self) -> dict[str, str | int]:
+        """What the first file says about the run: proposal, run, dates, versions."""
+        return dict(self._store.parts[0].facts) if self._store.parts else {}
+
+    def train_timestamps(self) -> NDArray[np.datetime64]:
+        """When each train was, in UTC; NaT where the files do not say (format 0.5).
+
+        Returns
+        -------
+        ndarray of datetime64[ns], (trains,)
+        """
+        times = np.full(len(self.train_ids), np.datetime64("NaT"), "M8[ns]")
+        for part in self.parts:
+            if not np.isnat(times).any():
+                break
+            _, to, of = np.intersect1d(self.train_ids, part.event_ids, return_indices=True)
+            times[to] = np.where(np.isnat(times[to]), part.times[of], times[to])
+        return times
+
+    # --- one thing of it --------------------------------------------------
+
+    def __getitem__(self, item: Any) -> Any:
+        """A `Source`, a `Channel`, or a `Run` of chosen trains.
+
+        ``run[source]``, ``run[alias]``, ``run[source, key]``, ``run[alias, key]``; ``run[:10]``,
+        ``run[by_id[a:b]]``, ``run[[0, 5]]``, ``run[condition]``.
+
+        Raises
+        ------
+        SourceNotFound, KeyNotFound, TrainNotFound
+            With the closest names.
+        """
+        if isinstance(item, str):
+            return self._named(item)
+        if isinstance(item, tuple) and len(item) == 2 and all(isinstance(i, str) for i in item):
+            source, key = item
+            return self._source_called(source).warn_if_legacy().channel(key)
+        return self.select_trains(item)
+
+    __iter__ = None
+
+    def __contains__(self, item: object) -> bool:
+        try:
+            return isinstance(item, str | tuple) and self[item] is not None
+        except KeyError:
+            return False
+
+    def _ipython_key_completions_(self) -> list[str]:
+        return sorted((*self.aliases, *self.all_sources))
+
+    def _named(self, name: str) -> Source | Channel:
+        if name in self.selection or name not in self.aliases:
+            return self.source_data(name).warn_if_legacy()
+        alias = self.aliases[name]
+        source = self._of_alias(alias)
+        return source if alias.key is None else source.channel(alias.key, alias)
+
+    def _source_called(self, name: str) -> Source:
+        if name in self.selection or name not in self.aliases:
+            return self.source_data(name)
+        return self._of_alias(self.aliases[name])
+
+    def _of_alias(self, alias: Alias) -> Source:
+        if alias.source in self.selection:
+            return self.source_data(alias.source)
+        raise SourceNotFound(
+            alias.source, self.all_sources, where=self.name, hint=f"(The alias {alias.name!r}.)"
+        )
+
+    def source_data(self, name: str) -> Source:
+        """A source by its full name.
+
+        Raises
+        ------
+        SourceNotFound
+        """
+        if name not in self.selection:
+            known = [*self.all_sources, *self.aliases]
+            raise SourceNotFound(name, known, where=self.name or "the run")
+        return Source(self._store, name, self.train_ids, self.selection[name])
+
+    def channel(self, item: Any) -> Channel:
+        """A channel by alias, or (source, key), or as it is.
+
+        Raises
+        ------
+        KeyNotFound
+            The name means a whole source.
+        """
+        if isinstance(item, Channel):
+            return replace(item, train_ids=self.train_ids)
+        if isinstance(item, Alias):
+            return self._of_alias(item).channel(item.key or "", item)
+        found = self[tuple(item) if isinstance(item, list) else item]
+        if isinstance(found, Channel):
+            return found
+        raise DataError(f"{item!r} is not one channel", hint="Write (source, key).")
+
+    def everywhere(self) -> Run:
+        """All sources of the opened run again, for the same trains."""
+        return replace(self, selection=dict.fromkeys(self._store.sources))
+
+    # --- selecting --------------------------------------------------------
+
+    def select_trains(self, trains: Any) -> Run:
+        """The same sources for some of the trains; also as ``run[:10]``.
+
+        Parameters
+        ----------
+        trains : slice, int, list, ndarray, DataArray, by_id or by_index
+            See ``run[...]``.
+        """
+        return replace(self, train_ids=choose_trains(self.train_ids, trains))
+
+    def select(
+        self, sources: Any, key: str = "*", *, require_all: bool = False, require_any: bool = False
+    ) -> Run:
+        """Some of the sources and keys.
+
+        Parameters
+        ----------
+        sources : str, iterable, mapping, Run, Source or Channel
+            ``"*/DET/*"``; ``["*XGM*", ("*/DET/*", "image.*")]``; ``{source: {key, …}}`` with
+            full names, an empty set for all keys; or something selected before.
+        key : str
+            Pattern of keys, if `sources` is a pattern. Case matters in both.
+        require_all, require_any : bool
+            Only the trains in which all (or any) of what is selected has data.
+
+        Raises
+        ------
+        SourceNotFound, KeyNotFound
+            Nothing matches.
+        """
+        chosen = replace(self, selection=expand(self, sources, key))
+        if not (require_all or require_any):
+            return chosen
+        found = (chosen.source_data(s) for s in chosen.selection)
+        data = (source.trains_with_data(whole=require_all) for source in found)
+        have = [trains for trains in data if trains is not None]
+        if not have:
+            return chosen
+        keep = np.all(have, axis=0) if require_all else np.any(have, axis=0)
+        return replace(chosen, train_ids=self.train_ids[keep])
+
+    def deselect(self, sources: Any, key: str = "*") -> Run:
+        """Everything but some of the sources and keys; takes what `select` takes."""
+        less = expand(self, sources, key)
+        left: Selection = {}
+        for source, keys in self.selection.items():
+            if source not in less:
+                left[source] = keys
+            elif (gone := less[source]) is not None and (
+                rest := self.source_data(source).keys() - gone
+            ):
+                left[source] = rest
+        return replace(self, selection=left)
+
+    def union(self, *others: Run) -> Run:
+        """Put runs together: more sources, or more trains of the same sources.
+
+        Raises
+        ------
+        DataError
+            Different files have the same train of the same source, or aliases disagree.
+        """
+        whole = self
+        for other in others:
+            whole = whole._with(other)
+        return whole
+
+    def _with(self, other: Run) -> Run:
+        store = self._store.only(self.selection).with_(other._store.only(other.selection))
+        if clash := conflicts(self._store, other._store, self.all_sources & other.all_sources):
+            raise DataError(
+                f"{len(clash)} sources have the same trains in both runs: {', '.join(clash[:3])}",
+                hint="Deselect them in one of the runs.",
+            )
+        selection = dict(self.selection)
+        for source, keys in other.selection.items():
+            known = selection.setdefault(source, keys)
+            selection[source] = None if known is None or keys is None else known | keys
+        names = tuple(dict.fromkeys((*self.name.split(" + "), *other.name.split(" + "))))
+        return Run(
+            store,
+            " + ".join(names),
+            np.union1d(self.train_ids, other.train_ids),
+            selection,
+            self.aliases.and_(other.aliases),
+        )
+
+    __or__ = _with
+
+    def with_aliases(self, *definitions: Mapping[str, Any] | str | Path) -> Run:
+        """The same run with more short names.
+
+        Parameters
+        ----------
+        *definitions : mapping, str or Path
+            ``{"xgm": (source, key)}`` or a file; see `Aliases.of` for the forms.
+        """
+        aliases = self.aliases
+        for definition in definitions:
+            aliases = aliases.and_(Aliases.of(definition))
+        return replace(self, aliases=aliases)
+
+    def drop_aliases(self) -> Run:
+        """The same run without short names."""
+        return replace(self, aliases=Aliases())
+
+    # --- reading ----------------------------------------------------------
+
+    def trains(
+        self,
+        devices: Any = None,
+        train_range: Any = None,
+        *,
+        require_all: bool = False,
+        flat_keys: bool = False,
+        keep_dims: bool = False,
+    ) -> Iterator[tuple[int, Any]]:
+        """Go through the trains.
+
+        Parameters
+        ----------
+        devices, train_range : optional
+            Choose first, as `select` and `select_trains` do.
+        require_all : bool
+            Skip trains in which something selected has no data.
+        flat_keys : bool
+            Give ``{(source, key): value}`` instead of a `Train`.
+        keep_dims : bool
+            Keep the first axis where a train has one row.
+
+        Yields
+        ------
+        (int, Train)
+            Train id and its data; a source without data in the train has only ``"metadata"``.
+        """
+        run = self if devices is None else self.select(devices)
+        run = run if train_range is None else run.select_trains(train_range)
+        run = run.select(run, require_all=True) if require_all else run
+        for train in read_trains(run, keep_dims=keep_dims):
+            yield train.id, train.flat() if flat_keys else train
+
+    def train_from_id(self, train_id: int, *, keep_dims: bool = False) -> tuple[int, Train]:
+        """One train by its id.
+
+        Raises
+        ------
+        TrainNotFound
+        """
+        if train_id not in self.train_ids:
+            raise TrainNotFound(train_id, map(str, self.train_ids), where=self.name)
+        one = replace(self, train_ids=np.array([train_id], np.uint64))
+        return train_id, next(read_trains(one, keep_dims=keep_dims))
+
+    def train_from_index(self, position: int, *, keep_dims: bool = False) -> tuple[int, Train]:
+        """One train by its position."""
+        return self.train_from_id(int(self[position].train_ids[0]), keep_dims=keep_dims)
+
+    def aligned(self, *names: Any, **named: Any) -> xr.Dataset:
+        """Several channels side by side, matched by train id and by pulse id.
+
+        Trains and pulse ids are those that all channels have. A pulse that a channel lacks in
+        single trains, and a fill value, is NaN there. What did not match is counted, channel by
+        channel, in ``attrs["alignment"]``.
+
+        Which pulse an entry belongs to is said by the alias file (``pulses:``), or by a pulse id
+        stored beside the data; it is never guessed.
+
+        Parameters
+        ----------
+        *names : str
+            Aliases; the variable has the same name.
+        **named : str, (source, key), Channel or Alias
+            Variables with a name of their own.
+
+        Returns
+        -------
+        xarray.Dataset
+            Variables over ``(train, pulse)``, or ``train`` only for one value per train (further
+            axes stay); coordinates ``train`` (also as ``trainId``) and ``pulse``;
+            ``attrs["units"]`` on each variable. Values by pulse are floats.
+
+        Raises
+        ------
+        AlignmentError
+            Nothing in common, or the pulse ids of a channel are not known; says what to write.
+        """
+        return align(self, {**{str(n): n for n in names}, **named})
+
+    # --- showing ----------------------------------------------------------
+
+    def card(self) -> Card:
+        """Describe the run; reads nothing but small metadata."""
+        return run_card(self)
+
+    def info(self) -> Info:
+        """Sources with their keys and how many trains have data; reads the whole index."""
+        return Info(self)

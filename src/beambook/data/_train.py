@@ -1,0 +1,115 @@
+"""One train, and going through many."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from beambook.card import Card, Described, Table
+from beambook.errors import KeyNotFound, SourceNotFound
+
+if TYPE_CHECKING:
+    from beambook.data._channel import Channel
+    from beambook.data._run import Run
+
+__all__ = ["Train", "read_trains"]
+
+BLOCK = 64 << 20  # bytes read ahead
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Train(Described, Mapping[str, dict[str, Any]]):
+    """One train id with the data of all its sources.
+
+    A mapping of sources to mappings of keys, as EXtra-data's: ``train[source][key]``. Also
+    ``train[source, key]``, where ``.value`` may be left out.
+
+    Attributes
+    ----------
+    id : int
+        Train id.
+    """
+
+    id: int
+    _data: dict[str, dict[str, Any]]
+
+    def __getitem__(self, item: str | tuple[str, str]) -> Any:
+        source, key = item if isinstance(item, tuple) else (item, None)
+        if source not in self._data:
+            raise SourceNotFound(source, list(self._data), where=f"train {self.id}")
+        found = self._data[source]
+        if key is None:
+            return found
+        for name in (key, f"{key}.value"):
+            if name in found:
+                return found[name]
+        raise KeyNotFound(key, list(found), where=f"{source} in train {self.id}")
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._data)
+
+    def __len__(self) -> int:
+        return len(self._data)
+
+    def flat(self) -> dict[tuple[str, str], Any]:
+        """The same values under (source, key)."""
+        return {(s, k): v for s, found in self._data.items() for k, v in found.items()}
+
+    def card(self) -> Card:
+        """Describe the train."""
+        rows = tuple(
+            (source, key, str(np.shape(value)))
+            for (source, key), value in sorted(self.flat().items())
+            if key != "metadata"
+        )
+        table = Table(("source", "key", "shape"), rows, "data")
+        return Card("Train", str(self.id), {"sources": str(len(self))}, (table,))
+
+
+def read_trains(run: Run, *, keep_dims: bool = False) -> Iterator[Train]:
+    """Go through the trains of a run, reading ahead at most 64 MiB (or one train).
+
+    Parameters
+    ----------
+    run : Run
+    keep_dims : bool
+        Keep the first axis where a train has one row.
+    """
+    channels = [
+        channel
+        for source in sorted(run.all_sources - run.legacy_sources.keys())
+        for channel in run.source_data(source).channels()
+    ]
+    sources = sorted(run.all_sources)
+    for start, stop in _blocks(channels, len(run.train_ids)):
+        ids = run.train_ids[start:stop]
+        found = [_by_train(channel[start:stop], keep_dims=keep_dims) for channel in channels]
+        for train_id in map(int, ids):
+            data: dict[str, dict[str, Any]] = {
+                s: {"metadata": {"source": s, "timestamp.tid": train_id}} for s in sources
+            }
+            for channel, values in zip(channels, found, strict=True):
+                if train_id in values:
+                    data[channel.source][channel.key] = values[train_id]
+            yield Train(train_id, data)
+
+
+def _by_train(channel: Channel, *, keep_dims: bool) -> dict[int, Any]:
+    return dict(channel.trains(keep_dims=keep_dims))
+
+
+def _blocks(channels: list[Channel], trains: int) -> Iterator[tuple[int, int]]:
+    sizes = np.zeros(trains)
+    for channel in channels:
+        entry = max(8, int(np.prod(channel.entry_shape, dtype=np.int64)) * channel.dtype.itemsize)
+        sizes += np.asarray(channel.data_counts(labelled=False)) * entry
+    ends = np.cumsum(sizes)
+    start = 0
+    while start < trains:
+        before = ends[start - 1] if start else 0.0
+        stop = max(start + 1, int(np.searchsorted(ends, before + BLOCK, side="right")))
+        yield start, stop
+        start = stop

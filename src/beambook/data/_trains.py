@@ -1,0 +1,149 @@
+"""Choosing trains: by position, by id, by a condition."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from beambook.data._findings import warn
+from beambook.errors import DataError, TrainNotFound
+
+__all__ = ["TrainIds", "by_id", "by_index", "choose_trains"]
+
+TrainIds = NDArray[np.uint64]
+
+
+class _Sliced(type):
+    def __getitem__(cls, value: Any) -> Any:
+        return cls(value)
+
+
+class _Choice(metaclass=_Sliced):
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}[{_shown(self.value)}]"
+
+
+class by_id(_Choice):  # noqa: N801 the name users know from EXtra-data
+    """Choose trains by train id: ``run[by_id[1000:1100]]``, ``run[by_id[[1000, 1003]]]``.
+
+    A slice takes its ends in ids (the stop is not included, neither end need exist) and its
+    step in trains.
+    """
+
+
+class by_index(_Choice):  # noqa: N801 the name users know from EXtra-data
+    """Choose trains by position: ``run[by_index[:10]]``, the same as ``run[:10]``."""
+
+
+def choose_trains(train_ids: TrainIds, choice: Any) -> TrainIds:
+    """Those of the trains that a choice means; always ascending.
+
+    Parameters
+    ----------
+    train_ids : ndarray of uint64, (trains,)
+        Ascending.
+    choice : slice, int, list, ndarray, DataArray, by_id or by_index
+        Positions; a condition (as many booleans as trains, or a DataArray of booleans with
+        a coordinate ``trainId`` or ``train``); ids within `by_id`.
+
+    Returns
+    -------
+    ndarray of uint64
+
+    Raises
+    ------
+    TrainNotFound
+        None of the ids, or the position, is there.
+    DataError
+        A condition of another length.
+    TypeError
+        Anything else.
+
+    Examples
+    --------
+    >>> ids = np.array([100, 101, 103], np.uint64)
+    >>> choose_trains(ids, by_id[101:]).tolist(), choose_trains(ids, slice(2)).tolist()
+    ([101, 103], [100, 101])
+    """
+    if isinstance(choice, by_index):
+        choice = choice.value
+    if isinstance(choice, by_id):
+        return _by_id(train_ids, choice.value)
+    if isinstance(choice, xr.DataArray):
+        return _by_condition(train_ids, choice)
+    if isinstance(choice, slice):
+        return np.sort(train_ids[choice])
+    if not isinstance(choice, list | tuple | np.ndarray) and not _is_whole(choice):
+        raise TypeError(f"Trains are chosen by slice, list, condition or by_id, not {choice!r}")
+    return _by_position(train_ids, np.asarray(choice))
+
+
+def _by_position(train_ids: TrainIds, positions: NDArray[Any]) -> TrainIds:
+    if positions.dtype == bool:
+        if positions.shape != train_ids.shape:
+            shape = positions.shape
+            raise DataError(f"A condition on {len(train_ids)} trains has the shape {shape}")
+        return np.asarray(train_ids[positions])
+    if not positions.size:
+        return train_ids[:0]
+    if positions.dtype.kind not in "iu":
+        raise TypeError(f"Positions of trains are whole numbers, not {positions.dtype}")
+    try:
+        return np.unique(train_ids[positions])
+    except IndexError:
+        raise TrainNotFound(
+            f"at position {positions.tolist()}", where=f"{len(train_ids)} trains"
+        ) from None
+
+
+def _by_condition(train_ids: TrainIds, condition: xr.DataArray) -> TrainIds:
+    name = next((n for n in ("trainId", "train") if n in condition.coords), None)
+    if condition.dtype != bool or name is None or condition.ndim != 1:
+        raise DataError("A condition is a one-dimensional array of booleans labelled by train id")
+    return np.intersect1d(train_ids, condition[name].values[condition.values]).astype(np.uint64)
+
+
+def _by_id(train_ids: TrainIds, wanted: Any) -> TrainIds:
+    if isinstance(wanted, slice):
+        start, stop = (None if e is None else int(e) for e in (wanted.start, wanted.stop))
+        inside = np.ones(len(train_ids), bool)
+        if start is not None:
+            inside &= train_ids >= max(start, 0)
+        if stop is not None:
+            inside &= train_ids < max(stop, 0)
+        if len(train_ids) and not inside.any():
+            warn(f"No train is within {by_id(wanted)}: {_span(train_ids)}")
+        return np.sort(train_ids[inside][:: wanted.step])
+    ids = np.atleast_1d(np.asarray(wanted))
+    if ids.size and ids.dtype.kind not in "iu":
+        raise TypeError(f"Train ids are whole numbers, not {wanted!r}")
+    found = np.isin(train_ids, ids)
+    missing = int(np.count_nonzero(~np.isin(ids, train_ids)))
+    if ids.size and missing == ids.size:
+        raise TrainNotFound(_shown(wanted), where=_span(train_ids))
+    if missing:
+        warn(f"{missing} of {ids.size} train ids are not among the {_span(train_ids)}")
+    return train_ids[found]
+
+
+def _span(train_ids: TrainIds) -> str:
+    if not len(train_ids):
+        return "0 trains"
+    return f"{len(train_ids)} trains {train_ids[0]} … {train_ids[-1]}"
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)
+
+
+def _shown(value: Any) -> str:
+    if not isinstance(value, slice):
+        return repr(value)
+    ends = [("" if e is None else str(e)) for e in (value.start, value.stop, value.step)]
+    return ":".join(ends if value.step is not None else ends[:2])
