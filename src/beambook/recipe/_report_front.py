@@ -1,0 +1,234 @@
+"""The first page of a report: what was done, with which values, what came out, where and when."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from beambook.errors import BeambookError
+from beambook.parameters import Parameters
+from beambook.recipe._record import show
+from beambook.recipe._report_elements import RESULT, Document
+from beambook.recipe._report_facts import (
+    duration,
+    is_number,
+    moment,
+    number,
+    one_line,
+    short,
+    size,
+    with_error,
+)
+from beambook.recipe._report_subject import Subject
+
+__all__ = ["Front"]
+
+PACKAGES = (
+    "beambook numpy scipy pandas xarray h5py dask matplotlib numba scikit-learn EXtra-data "
+    "extra-data pyFAI lmfit ipykernel"
+).split()
+
+
+@dataclass
+class Front:
+    """Everything on the first page, as text.
+
+    Attributes
+    ----------
+    results : list of (name, value, unit)
+    parameters : list of (name, value, unit, help)
+    provenance : list of (what, value)
+    inputs : list of (path, files, size, checksum)
+    problems : list of str
+        What went wrong, first of all.
+    """
+
+    title: str
+    author: str
+    status: str
+    time: dt.datetime
+    results: list[list[str]] = field(default_factory=list)
+    parameters: list[list[str]] = field(default_factory=list)
+    provenance: list[list[str]] = field(default_factory=list)
+    inputs: list[list[str]] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, subject: Subject, document: Document, title: str = "") -> Front:
+        """Collect the first page of `subject`; `title` is the notebook's first heading."""
+        return cls(
+            title=title or subject.title,
+            author=subject.author,
+            status=subject.status,
+            time=subject.time,
+            results=_results(subject.notebook),
+            parameters=_parameters(subject),
+            provenance=_provenance(subject),
+            inputs=_inputs(subject.find("inputs")),
+            problems=_problems(subject, document),
+        )
+
+    @property
+    def date(self) -> str:
+        """Day of the execution, in words."""
+        return f"{self.time.day} {self.time:%B %Y}"
+
+
+def _problems(subject: Subject, document: Document) -> list[str]:
+    errors = subject.errors()
+    problems = [
+        f"{_place(document, cell)}: {text.splitlines()[0] if text else 'error'}"
+        for cell, text in errors
+    ]
+    if subject.status in {"failed", "killed"}:
+        stated = _stated_error(subject.find("error"), subject.status, document)
+        problems += [stated] if not errors or subject.status == "killed" else []
+    if (skipped := subject.not_run()) and subject.status != "done":
+        problems.append(f"Not executed: cell{'s' * (len(skipped) > 1)} {_ranges(skipped)}")
+    return [text[:400] for text in problems]
+
+
+def _stated_error(error: Any, status: str, document: Document) -> str:
+    """The error that the record tells: a kernel that died leaves none in the notebook."""
+    if not isinstance(error, dict):
+        return one_line(error or f"The execution {'was ' if status == 'killed' else ''}{status}")
+    cell = error.get("cell")
+    where = f"{_place(document, cell + 1)}: " if isinstance(cell, int) else ""
+    words = [one_line(error[key]) for key in ("name", "value") if error.get(key)]
+    return where + ": ".join(words or [status])
+
+
+def _place(document: Document, cell: int) -> str:
+    known = 0 < cell <= len(document.notebook.cells)
+    heading = document.heading(cell) if known else ""
+    return f"Cell {cell}" + (f" ({one_line(heading)})" if heading else "")
+
+
+def _ranges(numbers: list[int]) -> str:
+    parts: list[list[int]] = []
+    for each in numbers:
+        if parts and each - parts[-1][1] <= 1:
+            parts[-1][1] = each
+        else:
+            parts.append([each, each])
+    return ", ".join(str(a) if a == b else f"{a}–{b}" for a, b in parts)
+
+
+def _results(notebook: Any) -> list[list[str]]:
+    rows = {}
+    outputs = (output for cell in notebook.cells for output in cell.get("outputs", []))
+    for output in outputs:
+        result = (output.get("data") or {}).get(RESULT)
+        if isinstance(result, Mapping) and "name" in result:
+            name, unit = one_line(result["name"]), one_line(result.get("unit") or "")
+            rows[name] = [name, _value(result), unit]
+    return list(rows.values())
+
+
+def _value(result: Mapping[str, Any]) -> str:
+    value, error = result.get("value"), result.get("error")
+    if is_number(value) and is_number(error) and error:
+        return with_error(float(value), float(error))
+    if isinstance(value, float):
+        return number(value)
+    try:
+        text = short(show(value))
+        return text if error is None else f"{text} ± {short(show(error))}"
+    except (KeyError, TypeError, ValueError):  # a result of another program
+        return short(value)
+
+
+def _parameters(subject: Subject) -> list[list[str]]:
+    values = subject.find("values")
+    values = dict(values) if isinstance(values, dict) else {}
+    rows = []
+    for parameter in _declared(subject.notebook):
+        value = values.pop(parameter.name, parameter.default)
+        unit, about = one_line(parameter.unit or ""), one_line(parameter.help or "")
+        rows.append([parameter.name, short(value), unit, about])
+    return [*rows, *([one_line(name), short(value), "", ""] for name, value in values.items())]
+
+
+def _declared(notebook: Any) -> list[Any]:
+    try:
+        return list(Parameters.of(notebook))
+    except BeambookError:  # another language, or no cell of parameters
+        return []
+
+
+def _provenance(subject: Subject) -> list[list[str]]:
+    find, record = subject.find, subject.record
+    recipe = find("recipe")
+    rows = [
+        ("recipe", recipe.get("name") if isinstance(recipe, dict) else recipe),
+        ("execution", record.get("id")),
+        *_when(record),
+        ("peak memory", _memory(find("peak_memory"))),
+        ("host", find("host")),
+        ("user", find("user")),
+        ("kernel", _kernel(subject)),
+        ("git", _git(find("git"))),
+        ("versions", _versions(subject)),
+    ]
+    return [[name, short(value)] for name, value in rows if value]
+
+
+def _when(record: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    started = moment(record.get("started"))
+    ended = moment(record.get("ended") or record.get("finished"))
+    seconds = record.get("seconds")
+    if not is_number(seconds) and started and ended:
+        seconds = (ended - started).total_seconds()
+    return [
+        ("started", f"{started:%Y-%m-%d %H:%M:%S %Z}" if started else ""),
+        ("ended", f"{ended:%Y-%m-%d %H:%M:%S %Z}" if ended else ""),
+        ("duration", duration(float(seconds)) if is_number(seconds) and seconds else ""),
+    ]
+
+
+def _memory(count: Any) -> str:
+    return size(int(count)) if is_number(count) and count else ""
+
+
+def _kernel(subject: Subject) -> str:
+    spec = subject.notebook.metadata.get("kernelspec") or {}
+    info = subject.notebook.metadata.get("language_info") or {}
+    name = str(spec.get("display_name") or info.get("name") or "")
+    version = str(info.get("version") or "")
+    return name if version in name else f"{name} ({version})"
+
+
+def _git(git: Any) -> str:
+    if not isinstance(git, dict):
+        return one_line(git or "")
+    commit = one_line(git.get("commit") or "")
+    return f"{commit}, with changes not committed" if commit and git.get("dirty") else commit
+
+
+def _versions(subject: Subject) -> str:
+    """Python and the packages of the field; the record has all of them."""
+    packages = subject.find("packages", "versions")
+    packages = packages if isinstance(packages, dict) else {}
+    known = {str(name).lower().replace("_", "-"): version for name, version in packages.items()}
+    first = {"python": known.pop("python", None) or subject.find("python")}
+    named = first | {name: known.get(name.lower()) for name in PACKAGES}
+    named |= {"beambook": known.get("beambook") or subject.find("beambook")}
+    shown = [f"{name} {version}" for name, version in named.items() if isinstance(version, str)]
+    others = len(set(known) - {name.lower() for name in PACKAGES})
+    return ", ".join(shown) + (f" and {others} more packages" if others and shown else "")
+
+
+def _inputs(inputs: Any) -> list[list[str]]:
+    return [_input(each) for each in (inputs if isinstance(inputs, list) else [])]
+
+
+def _input(entry: Any) -> list[str]:
+    if not isinstance(entry, dict):
+        return [one_line(entry), "", "", ""]
+    files = [f for f in entry.get("files") or [] if isinstance(f, dict)]
+    total = sum(f["size"] for f in files if is_number(f.get("size")))
+    count = str(len(files)) if files else ""
+    shown = size(int(total)) if total else ""
+    return [one_line(entry.get("path", "")), count, shown, one_line(entry.get("sha256") or "")]

@@ -1,0 +1,251 @@
+"""Pictures of a report: found, checked, measured; nothing outside the notebook's folder is read."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+import zlib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, unquote_to_bytes
+
+__all__ = ["BadImage", "Image", "Images", "read_image"]
+
+MOST_PIXELS = 80_000_000
+MOST_BYTES = 64_000_000
+POINTS = {"pt": 1.0, "px": 0.75, "": 0.75, "in": 72.0, "cm": 72 / 2.54, "mm": 7.2 / 2.54, "pc": 12}
+
+
+class BadImage(ValueError):
+    """A picture that cannot be shown, and why."""
+
+
+@dataclass(frozen=True)
+class Image:
+    """A picture whose bytes look sound.
+
+    Attributes
+    ----------
+    content : bytes
+    kind : str
+        ``png``, ``jpg``, ``gif``, ``webp`` or ``svg``.
+    width, height : float
+        Natural size, in pt (1/72 inch); 0 when the file does not say.
+    """
+
+    content: bytes
+    kind: str
+    width: float
+    height: float
+
+    @property
+    def mime(self) -> str:
+        """Media type."""
+        return {"jpg": "image/jpeg", "svg": "image/svg+xml"}.get(self.kind, f"image/{self.kind}")
+
+    @property
+    def data_uri(self) -> str:
+        """The whole picture as a ``data:`` address."""
+        return f"data:{self.mime};base64,{base64.b64encode(self.content).decode()}"
+
+
+@dataclass
+class Images:
+    """The pictures of one report by their id; a string says why there is none.
+
+    Parameters
+    ----------
+    folder : Path
+        Where the notebook lies; pictures are read from here and below.
+    """
+
+    folder: Path
+    found: dict[str, Image | str] = field(default_factory=dict)
+    alts: dict[str, str] = field(default_factory=dict)
+
+    def add(self, content: bytes, *, alt: str = "", width: Any = None) -> str:
+        """Keep the picture of an output; the id says where. A bad one raises BadImage."""
+        image = read_image(content, width=width)
+        name = f"o{len(self.found) + 1}"
+        self.found[name], self.alts[name] = image, alt
+        return name
+
+    def resolve(self, name: str, source: str, attachments: dict[str, Any], *, alt: str = "") -> str:
+        """Find the picture that a text names; returns why it cannot be shown, else nothing."""
+        self.alts[name] = alt
+        try:
+            self.found[name] = read_image(self._bytes(source, attachments))
+            return ""
+        except BadImage as error:
+            self.found[name] = str(error)
+            return str(error)
+
+    def _bytes(self, source: str, attachments: dict[str, Any]) -> bytes:
+        shown = source if len(source) < 80 else source[:77] + "…"
+        if source.startswith("attachment:"):
+            return _attached(unquote(source.removeprefix("attachment:")), attachments)
+        if source.startswith("data:"):
+            return _from_data_uri(source)
+        if re.match(r"[A-Za-z][A-Za-z0-9+.-]*:|//", source):
+            raise BadImage(f"the picture {shown} lies elsewhere and is not fetched")
+        return self._local(unquote(source.partition("?")[0].partition("#")[0]), shown)
+
+    def _local(self, source: str, shown: str) -> bytes:
+        try:
+            root = self.folder.resolve()
+            path = (root / source).resolve()
+            if not path.is_relative_to(root):
+                raise BadImage(f"the picture {shown} lies outside of the notebook's folder")
+            if not path.is_file():
+                raise BadImage(f"the picture {shown} is missing")
+            if path.stat().st_size > MOST_BYTES:
+                raise BadImage(f"the picture {shown} is larger than {MOST_BYTES / 1e6:.0f} MB")
+            return path.read_bytes()
+        except (OSError, ValueError) as error:
+            if isinstance(error, BadImage):
+                raise
+            raise BadImage(f"the picture {shown} cannot be read") from error
+
+
+def read_image(content: bytes, *, width: Any = None) -> Image:
+    """Check and measure a picture.
+
+    Parameters
+    ----------
+    content : bytes
+    width : number, optional
+        Width that the notebook wants, in px (1/96 inch).
+
+    Raises
+    ------
+    BadImage
+        If it is damaged, far too large, or no picture at all.
+    """
+    for kind, magic, size in READERS:
+        if re.match(magic, content, re.S):
+            image = Image(content, kind, *size(content))
+            return _scaled(image, width)
+    raise BadImage("a picture is damaged or of an unknown kind")
+
+
+def _scaled(image: Image, width: Any) -> Image:
+    try:
+        wanted = float(width) * POINTS["px"]
+    except (TypeError, ValueError):
+        return image
+    if not (1 <= wanted <= 1e5 and image.width):
+        return image
+    return Image(image.content, image.kind, wanted, image.height * wanted / image.width)
+
+
+def _png(content: bytes) -> tuple[float, float]:
+    at, density, seen, size = 8, 0.0, set(), (0, 0)
+    while at + 12 <= len(content):
+        length = int.from_bytes(content[at : at + 4])
+        kind, body = content[at + 4 : at + 8], content[at + 8 : at + 8 + length]
+        check = content[at + 8 + length : at + 12 + length]
+        if len(check) < 4 or int.from_bytes(check) != zlib.crc32(kind + body):
+            raise BadImage("a PNG picture is damaged or cut off")
+        if kind == b"IHDR" and length == 13:
+            size = (int.from_bytes(body[:4]), int.from_bytes(body[4:8]))
+        if kind == b"pHYs" and length == 9 and body[8] == 1:
+            density = int.from_bytes(body[:4]) * 0.0254
+        seen.add(kind)
+        at += 12 + length
+    if not {b"IHDR", b"IDAT", b"IEND"} <= seen:
+        raise BadImage("a PNG picture is damaged or cut off")
+    return _in_points(size, density)
+
+
+def _jpeg(content: bytes) -> tuple[float, float]:
+    at = 2
+    while at + 9 < len(content) and content[at] == 0xFF:
+        marker = content[at + 1]
+        if marker in range(0xC0, 0xD0) and marker not in (0xC4, 0xC8, 0xCC):
+            height, width = content[at + 5 : at + 7], content[at + 7 : at + 9]
+            return _in_points((int.from_bytes(width), int.from_bytes(height)), 0)
+        at += 2 + int.from_bytes(content[at + 2 : at + 4])
+    raise BadImage("a JPEG picture is damaged or cut off")
+
+
+def _gif(content: bytes) -> tuple[float, float]:
+    width, height = content[6:8], content[8:10]
+    return _in_points((int.from_bytes(width, "little"), int.from_bytes(height, "little")), 0)
+
+
+def _webp(content: bytes) -> tuple[float, float]:
+    if len(content) < 30:
+        raise BadImage("a WebP picture is damaged or cut off")
+    return 0.0, 0.0
+
+
+def _svg(content: bytes) -> tuple[float, float]:
+    import xml.etree.ElementTree as ET
+
+    if b"<!ENTITY" in content:
+        raise BadImage("an SVG picture defines entities of its own and is not shown")
+    try:
+        root = ET.fromstring(content)  # noqa: S314 entities are refused above
+    except ET.ParseError as error:
+        raise BadImage(f"an SVG picture is damaged: {error}") from error
+    if not root.tag.endswith("svg"):
+        raise BadImage("an SVG picture is damaged: its root is no <svg>")
+    width, height = _length(root.get("width")), _length(root.get("height"))
+    box = re.split(r"[\s,]+", (root.get("viewBox") or "").strip())
+    if not (width and height) and len(box) == 4:
+        width, height = _length(box[2]), _length(box[3])
+    return (width, height) if width and height else (0.0, 0.0)
+
+
+def _length(text: str | None) -> float:
+    match = re.fullmatch(r"\s*([0-9.]+(?:e[+-]?\d+)?)\s*(pt|px|in|cm|mm|pc|)\s*", text or "")
+    try:
+        return min(float(match[1]) * POINTS[match[2]], 1e5) if match else 0.0
+    except ValueError:
+        return 0.0
+
+
+def _in_points(size: tuple[int, int], density: float) -> tuple[float, float]:
+    width, height = size
+    if not (width and height):
+        raise BadImage("a picture is damaged: it has no size")
+    if width * height > MOST_PIXELS:
+        raise BadImage(f"a picture of {width} × {height} pixels is too large to be shown")
+    scale = 72 / density if 20 < density < 3000 else POINTS["px"]
+    return width * scale, height * scale
+
+
+READERS = (
+    ("png", rb"\x89PNG\r\n\x1a\n", _png),
+    ("jpg", rb"\xff\xd8\xff", _jpeg),
+    ("gif", rb"GIF8[79]a.{6}", _gif),
+    ("webp", rb"RIFF....WEBP", _webp),
+    ("svg", rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml|<!--|<!DOCTYPE svg|<svg)", _svg),
+)
+
+
+def _attached(name: str, attachments: dict[str, Any]) -> bytes:
+    bundle = attachments.get(name)
+    if not isinstance(bundle, dict) or not bundle:
+        raise BadImage(f"the attached picture {name} is missing")
+    kinds = [kind for kind in bundle if str(kind).startswith("image/")] or list(bundle)
+    content = bundle[kinds[0]]
+    content = "".join(content) if isinstance(content, list) else str(content)
+    if kinds[0] == "image/svg+xml" and content.lstrip().startswith("<"):
+        return content.encode(errors="replace")
+    return decoded(content)
+
+
+def _from_data_uri(source: str) -> bytes:
+    head, _, body = source.partition(",")
+    return decoded(unquote(body)) if head.endswith(";base64") else unquote_to_bytes(body)
+
+
+def decoded(text: str) -> bytes:
+    """Bytes of a base64 text; BadImage if it is none."""
+    try:
+        return base64.b64decode(text)
+    except (binascii.Error, ValueError) as error:
+        raise BadImage("a picture is damaged: it is no base64") from error
