@@ -1,0 +1,231 @@
+"""What is decided before a kernel starts: everything that can be refused is refused here."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
+
+from beambook.errors import NotebookError, ParameterError
+from beambook.recipe._provisioner import STACK
+from beambook.recipe._recipe import Recipe
+
+__all__ = ["Limits", "Plan", "plan"]
+
+_IMPORT = re.compile(r"^[ \t]*(?:import|from)[ \t]+([\w.]+(?:[^\n#;]*,[ \t]*[\w.]+)*)", re.M)
+_MAGIC = re.compile(r"^[ \t]*%matplotlib\b|^[ \t]*%pylab\b", re.M)
+EVERYTHING = {"beambook", "extra_data"}
+DEEP = {"h5py", "matplotlib", "numpy", "pandas", "scipy", "xarray"}
+PATH_MOST = 1024
+
+
+@dataclass(frozen=True)
+class Limits:
+    """When an execution has had enough.
+
+    Attributes
+    ----------
+    seconds : float or None
+        For the whole execution.
+    cell_seconds : float or None
+        For each cell.
+    grace : float
+        Seconds between the interrupt and the end of a kernel that ignores it.
+    output : int
+        Characters of text that stay in the notebook, per stream of a cell.
+    """
+
+    seconds: float | None
+    cell_seconds: float | None
+    grace: float
+    output: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One execution, decided.
+
+    Attributes
+    ----------
+    recipe : Recipe
+    notebook : nbformat.NotebookNode
+        With its values, without outputs.
+    values : mapping
+        Of all parameters, as JSON has them.
+    kernel : str
+        Name of the kernelspec.
+    spec : jupyter_client.kernelspec.KernelSpec
+    into : Path
+    beside : bool
+        Whether the kernel works in the notebook's own folder.
+    preload : tuple of str
+    limits : Limits
+    fork, allow_errors : bool
+    """
+
+    recipe: Recipe
+    notebook: Any
+    values: Mapping[str, Any]
+    kernel: str
+    spec: Any
+    into: Path
+    beside: bool
+    preload: tuple[str, ...]
+    limits: Limits
+    fork: bool
+    allow_errors: bool
+
+
+def plan(
+    recipe: Recipe,
+    values: Mapping[str, Any],
+    *,
+    into: Path,
+    kernel: str | None,
+    limits: Limits,
+    fork: bool,
+    allow_errors: bool,
+) -> Plan:
+    """Check everything and decide.
+
+    Raises
+    ------
+    ParameterNotFound, ParameterError
+        If the values do not fit the recipe.
+    NotebookError
+        If there is no kernel for it.
+    """
+    notebook = recipe.notebook()
+    name, spec = _kernel_for(recipe, kernel)
+    python = spec.language.lower() == "python"
+    if python:
+        notebook, json_values = _with_values(recipe, notebook, values)
+    elif values:
+        raise ParameterError(
+            f"{recipe.name!r} is a {spec.language} notebook and takes no values",
+            hint="Parameters are found in Python notebooks only",
+        )
+    else:
+        json_values = {}
+    _clear(notebook)
+    sources = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
+    beside = not recipe.outputs and _names_files(sources, recipe.path.parent)
+    return Plan(
+        recipe, notebook, json_values, name, spec, into, beside,
+        preload_for("\n".join(sources)) if python else (), limits, fork, allow_errors,
+    )  # fmt: skip
+
+
+def preload_for(source: str) -> tuple[str, ...]:
+    """Modules worth importing before the fork: those of the science stack that are named.
+
+    Parameters
+    ----------
+    source : str
+        Code of the notebook.
+
+    Returns
+    -------
+    tuple of str
+
+    Examples
+    --------
+    >>> preload_for("import numpy as np, h5py")
+    ('numpy', 'h5py')
+    """
+    named = {name for match in _IMPORT.finditer(source) for name in re.findall(r"[\w.]+", match[1])}
+    tops = {name.partition(".")[0] for name in named}
+    if _MAGIC.search(source):
+        tops.add("matplotlib")
+    if tops & EVERYTHING:
+        tops |= {module.partition(".")[0] for module in STACK}
+    if "matplotlib" in tops:
+        tops.add("matplotlib_inline")
+    known = [module for module in STACK if module.partition(".")[0] in tops]
+    deep = sorted(n for n in named if "." in n and n.partition(".")[0] in DEEP and n not in known)
+    return (*known, *deep)
+
+
+def _kernel_for(recipe: Recipe, wanted: str | None) -> tuple[str, Any]:
+    manager = KernelSpecManager()
+    name = wanted or recipe.kernel_name or ("python3" if recipe.language == "python" else "")
+    try:
+        if name:
+            return name, manager.get_kernel_spec(name)
+    except NoSuchKernel:
+        pass
+    installed = ", ".join(sorted(manager.find_kernel_specs())) or "none"
+    asked = f"kernel {name!r}" if name else f"a kernel for {recipe.language}"
+    raise NotebookError(
+        f"{recipe.name!r} asks for {asked}, which is not installed",
+        hint=f"Installed: {installed}. Choose one with kernel=…",
+    )
+
+
+def _with_values(
+    recipe: Recipe, notebook: Any, values: Mapping[str, Any]
+) -> tuple[Any, dict[str, Any]]:
+    """The notebook with `values` written into it, and the values of all parameters."""
+    parameters = recipe.parameters
+    full = dict(parameters.validate(dict(values)))
+    for name, value in full.items():
+        base = Path.cwd() if name in values else recipe.path.parent
+        full[name] = _absolute(value, base, must_exist=name not in values)
+    defaults = {parameter.name: parameter.default for parameter in parameters}
+    changed = {n: v for n, v in full.items() if n in values or v != defaults.get(n, v)}
+    return parameters.write(notebook, changed), dict(parameters.to_json(full))
+
+
+def _absolute(value: Any, base: Path, *, must_exist: bool) -> Any:
+    """Relative paths start where they were given: the kernel works in another folder."""
+    if isinstance(value, Path) and not value.is_absolute():
+        path = (base / value.expanduser()).absolute()
+        return path if path.exists() or not must_exist else value
+    if isinstance(value, list | tuple | set):
+        return type(value)(_absolute(each, base, must_exist=must_exist) for each in value)
+    if isinstance(value, dict):
+        return {key: _absolute(v, base, must_exist=must_exist) for key, v in value.items()}
+    return value
+
+
+def _clear(notebook: Any) -> None:
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs = []
+            cell.execution_count = None
+            cell.metadata.pop("execution", None)
+    notebook.metadata.pop("widgets", None)
+
+
+def _names_files(sources: list[str], folder: Path) -> bool:
+    """Whether the code names files or folders that are beside the notebook."""
+    return any(_is_beside(text, folder) for source in sources for text in _strings(source))
+
+
+def _strings(source: str) -> Iterator[str]:
+    try:
+        tree = ast.parse(re.sub(r"^[ \t]*[%!?].*$", "", source, flags=re.M))
+    except (SyntaxError, ValueError, RecursionError):
+        yield from re.findall(r"[\"']([^\"'\n]+)[\"']", source)
+        return
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value
+    yield from re.findall(r"^[ \t]*%(?:run|load) +(\S+)", source, flags=re.M)
+
+
+def _is_beside(text: str, folder: Path) -> bool:
+    if not text or len(text) > PATH_MOST or "\n" in text or "\0" in text or text.startswith("/"):
+        return False
+    start = re.split(r"[*?\[{]", text)[0]  # of a pattern: as far as it is a path
+    if start.strip("./") == "":
+        return False
+    try:
+        return (folder / start).exists()
+    except OSError:
+        return False

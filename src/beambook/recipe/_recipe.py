@@ -1,0 +1,207 @@
+"""A notebook with Parameters: found by name or path, described without being run."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from beambook.card import Card, Described
+from beambook.errors import NotebookError, RecipeNotFound
+from beambook.parameters import Parameters
+
+__all__ = ["Recipe"]
+
+_HEADING = re.compile(r"^#{1,6} +(.+?) *#*$", re.M)
+_FENCE = re.compile(r"^(```|~~~).*?^\1", re.M | re.S)
+THEORY_SHOWN = 160
+
+
+@dataclass(frozen=True, repr=False)
+class Recipe(Described):
+    """A notebook with Parameters, title, author and theory.
+
+    Looking at a recipe never executes anything of it.
+
+    Attributes
+    ----------
+    path : Path
+        The notebook.
+    name : str
+        What it is called by: the file's name without its suffix.
+
+    Examples
+    --------
+    >>> [recipe.name for recipe in Recipe.all()]  # doctest: +SKIP
+    ['run-overview', 'xas', 'xgm-statistics']
+    """
+
+    path: Path
+    name: str
+
+    @classmethod
+    def find(cls, name: str | Path | Recipe) -> Recipe:
+        """The recipe of this name, or the notebook at this path.
+
+        Parameters
+        ----------
+        name : str, Path or Recipe
+            ``"xas"`` for a shipped recipe, ``"analysis/mine.ipynb"`` for any notebook.
+
+        Returns
+        -------
+        Recipe
+
+        Raises
+        ------
+        RecipeNotFound
+            If neither a shipped recipe nor a file has this name.
+        NotebookError
+            If the file is not a notebook.
+        """
+        if isinstance(name, Recipe):
+            return name
+        path = Path(name)
+        shipped = {recipe.name: recipe for recipe in cls.all()}
+        if str(name) in shipped and not path.is_file():
+            return shipped[str(name)]
+        if not path.is_file():
+            hint = f"{name} is a folder" if path.is_dir() else "Or give the path of a notebook"
+            raise RecipeNotFound(str(name), shipped, hint=hint)
+        recipe = cls(path.absolute(), path.stem)
+        _ = recipe._document  # a file that is no notebook is refused here
+        return recipe
+
+    @classmethod
+    def all(cls) -> tuple[Recipe, ...]:
+        """Every recipe that is shipped with beambook, by name."""
+        folder = Path(str(files("beambook"))) / "recipes"
+        return tuple(cls(path, path.stem) for path in sorted(folder.glob("*.ipynb")))
+
+    @property
+    def title(self) -> str:
+        """First heading, else the name."""
+        for text in self._markdown():
+            if match := _HEADING.search(_FENCE.sub("", text)):
+                return match[1].strip()
+        return self.name
+
+    @property
+    def author(self) -> str:
+        """From ``metadata.beambook.author``, else from the notebook's list of authors."""
+        if isinstance(author := self._declared.get("author"), str):
+            return author
+        authors = self._metadata.get("authors")
+        names = [a.get("name", "") for a in authors or [] if isinstance(a, dict)]
+        return ", ".join(str(name) for name in names if name)
+
+    @property
+    def theory(self) -> str:
+        """Text before the first code cell, without the title; Markdown."""
+        texts = []
+        for cell in self._cells:
+            if cell.get("cell_type") == "code":
+                break
+            if cell.get("cell_type") == "markdown":
+                texts.append(_source(cell))
+        return _HEADING.sub("", "\n\n".join(texts), count=1).strip()
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Files, or patterns of files, that every execution must write."""
+        return self._words("outputs")
+
+    @property
+    def keywords(self) -> tuple[str, ...]:
+        """What it is about."""
+        return self._words("keywords")
+
+    @property
+    def language(self) -> str:
+        """The programming language, in lower case; ``"python"`` when nothing says otherwise."""
+        for group, key in (("kernelspec", "language"), ("language_info", "name")):
+            found = self._metadata.get(group)
+            if isinstance(found, dict) and isinstance(found.get(key), str) and found[key]:
+                return str(found[key]).lower()
+        return "python"
+
+    @property
+    def kernel_name(self) -> str:
+        """The kernel that the notebook asks for, or an empty string."""
+        spec = self._metadata.get("kernelspec")
+        name = spec.get("name") if isinstance(spec, dict) else ""
+        return name if isinstance(name, str) else ""
+
+    @cached_property
+    def parameters(self) -> Parameters:
+        """What it can be given."""
+        return Parameters.of(self.path)
+
+    def notebook(self) -> Any:
+        """The notebook itself, read anew.
+
+        Returns
+        -------
+        nbformat.NotebookNode
+        """
+        from beambook.recipe._notebook import read_notebook
+
+        return read_notebook(self.path)
+
+    def card(self) -> Card:
+        """Title, author, outputs and the parameters."""
+        facts = {"title": self.title}
+        if self.author:
+            facts["author"] = self.author
+        if theory := " ".join(self.theory.split()):
+            facts["about"] = theory[:THEORY_SHOWN] + ("…" if len(theory) > THEORY_SHOWN else "")
+        if self.outputs:
+            facts["writes"] = ", ".join(self.outputs)
+        if self.keywords:
+            facts["keywords"] = ", ".join(self.keywords)
+        facts["notebook"] = str(self.path)
+        tables = self.parameters.card().tables if self.language == "python" else ()
+        hint = f"beambook run {self.name} …  executes it"
+        return Card("Recipe", self.name, facts, tables, (hint,))
+
+    @cached_property
+    def _document(self) -> dict[str, Any]:
+        try:
+            document = json.loads(self.path.read_bytes())
+        except ValueError as error:
+            raise NotebookError(f"{str(self.path)!r} is not a Jupyter notebook: {error}") from error
+        if not isinstance(document, dict) or not ({"cells", "worksheets"} & set(document)):
+            raise NotebookError(f"{str(self.path)!r} is not a Jupyter notebook: it has no cells")
+        return document
+
+    @property
+    def _metadata(self) -> dict[str, Any]:
+        found = self._document.get("metadata")
+        return found if isinstance(found, dict) else {}
+
+    @property
+    def _declared(self) -> dict[str, Any]:
+        found = self._metadata.get("beambook")
+        return found if isinstance(found, dict) else {}
+
+    @property
+    def _cells(self) -> list[dict[str, Any]]:
+        sheets = self._document.get("worksheets") or [self._document]  # format 3 has worksheets
+        return [cell for cell in sheets[0].get("cells", []) if isinstance(cell, dict)]
+
+    def _markdown(self) -> list[str]:
+        return [_source(cell) for cell in self._cells if cell.get("cell_type") == "markdown"]
+
+    def _words(self, key: str) -> tuple[str, ...]:
+        words = self._declared.get(key, [])
+        words = [words] if isinstance(words, str) else words
+        return tuple(str(word) for word in words) if isinstance(words, list) else ()
+
+
+def _source(cell: dict[str, Any]) -> str:
+    source = cell.get("source", "")
+    return "".join(source) if isinstance(source, list) else str(source)

@@ -1,0 +1,126 @@
+"""What beambook adds to a Python kernel: executed silently at its start, from its text.
+
+It imports nothing but the standard library and IPython, so that it works in
+any environment, and it never lets an error of its own reach the notebook.
+After every cell it writes what the kernel knows about itself (versions,
+packages, input runs) to a private file: a kernel that dies later loses none of it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import sys
+import types
+from typing import Any
+
+HOOK = "__beambook_inputs__"
+
+
+class Session:
+    """Writes facts about this kernel to `path` after every cell.
+
+    Parameters
+    ----------
+    path : str
+        A private JSON file.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.notes: list[str] = []
+        self.written = ""
+
+    def facts(self) -> dict[str, Any]:
+        """Versions, packages, input runs, and what went wrong on our side."""
+        inputs = self.inputs()
+        return {
+            "python": platform.python_version(),
+            "implementation": platform.python_implementation(),
+            "executable": sys.executable,
+            "prefix": sys.prefix,
+            "packages": packages(sys.path),
+            "inputs": inputs,
+            "notes": self.notes,
+        }
+
+    def inputs(self) -> list[Any]:
+        """What every loaded module says it has read, each thing once."""
+        found: dict[str, Any] = {}
+        for name, module in list(sys.modules.items()):
+            hook = getattr(module, "__dict__", {}).get(HOOK)
+            if not callable(hook):
+                continue
+            try:
+                for entry in hook():
+                    found[json.dumps(entry, sort_keys=True, default=str)] = entry
+            except Exception as error:
+                self.note(f"{name}.{HOOK}: {error!r}")
+        return list(found.values())
+
+    def note(self, text: str) -> None:
+        """Keep a line for the log."""
+        if text not in self.notes:
+            self.notes.append(text)
+
+    def write(self, *_: object) -> None:
+        """Write the facts if they have changed."""
+        try:
+            text = json.dumps(self.facts(), default=str)
+            if text != self.written:
+                with open(f"{self.path}.new", "w", encoding="utf-8") as file:
+                    file.write(text)
+                os.replace(f"{self.path}.new", self.path)
+                self.written = text
+        except Exception as error:
+            self.note(f"facts: {error!r}")
+
+    def load(self, name: str, source: str) -> None:
+        """Execute the text of a module and its ``install()``."""
+        try:
+            module = types.ModuleType(name)
+            sys.modules[name] = module
+            exec(compile(source, f"<{name}>", "exec"), module.__dict__)  # noqa: S102 our own text
+            module.install()
+        except Exception as error:
+            self.note(f"{name}: {error!r}")
+
+
+def packages(folders: list[str]) -> dict[str, str]:
+    """Name and version of every installed package, from the names of their folders."""
+    found: dict[str, str] = {}
+    for folder in folders:
+        try:
+            names = os.listdir(folder or ".")
+        except OSError:
+            continue
+        for name in names:
+            stem, suffix = os.path.splitext(name)
+            if suffix in (".dist-info", ".egg-info") and "-" in stem:
+                package, version = stem.split("-")[:2]
+                found.setdefault(package.replace("_", "-"), version)
+    return dict(sorted(found.items()))
+
+
+def begin(path: str, notebook_folder: str, extras: dict[str, str]) -> None:
+    """Start a session in this kernel.
+
+    Parameters
+    ----------
+    path : str
+        Where the facts go.
+    notebook_folder : str
+        Modules beside the notebook can be imported, as where it was written.
+    extras : dict of str to str
+        Name and text of modules whose ``install()`` is called.
+    """
+    from IPython import get_ipython
+
+    session = Session(path)
+    if notebook_folder not in sys.path:
+        sys.path.append(notebook_folder)
+    for name, source in extras.items():
+        session.load(name, source)
+    session.write()
+    get_ipython().events.register("post_run_cell", session.write)

@@ -1,0 +1,332 @@
+"""The process that kernels are forked from, seen from the side that asks."""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import sysconfig
+import tempfile
+import threading
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import IO, Any
+
+__all__ = ["ForkFailed", "Forked", "Zygote", "readable", "why_no_fork"]
+
+PROGRAM = Path(__file__).with_name("_zygote_main.py")
+AT_IMPORT = (
+    "BLIS_", "DASK_", "GOTO_", "HDF5_", "HOME", "IPYTHONDIR", "KMP_", "LANG", "LC_", "LD_",
+    "MALLOC_", "MKL_", "MPL", "NUMBA_", "OMP_", "OPENBLAS_", "PYTHON", "VECLIB_", "XDG_",
+)  # fmt: skip
+START_SECONDS = 300.0  # a first import from a cluster's file system takes its time
+END_SECONDS = 2.0
+
+
+_Key = tuple[int, tuple[int, ...], frozenset[tuple[str, str]]]
+
+
+class ForkFailed(RuntimeError):
+    """The zygote could not make a kernel; the message says why."""
+
+
+def why_no_fork() -> str:
+    """Why this system cannot fork kernels, or an empty string."""
+    if not sys.platform.startswith("linux"):
+        return f"kernels are forked on Linux only, not on {sys.platform}"
+    if not hasattr(os, "pidfd_open"):
+        return "this Python has no os.pidfd_open"
+    return ""
+
+
+class Forked:
+    """A forked kernel's process, with the interface of `subprocess.Popen`.
+
+    Its parent is the zygote, which reports the exit status through `channel`.
+
+    Attributes
+    ----------
+    pid : int
+    returncode : int or None
+        As Popen's: negative when a signal ended it; None while it lives.
+    peak : int
+        Highest resident memory in bytes, known at the end.
+    notes : list of str
+        What the zygote has to say, e.g. a module that did not import.
+    """
+
+    stdin = stdout = stderr = None
+
+    def __init__(self, channel: socket.socket, pid: int, pidfd: int, notes: list[str]) -> None:
+        self.pid = pid
+        self.notes = notes
+        self.returncode: int | None = None
+        self.peak = 0
+        self._channel = channel
+        self._pidfd = pidfd
+
+    def poll(self) -> int | None:
+        """Exit status, or None while the process lives."""
+        if self.returncode is None and _readable(self._channel, 0):
+            self._hear()
+        return self.returncode
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait for the end."""
+        if self.returncode is None:
+            if not _readable(self._channel, timeout):
+                raise subprocess.TimeoutExpired("kernel", timeout or 0.0)
+            self._hear()
+        assert self.returncode is not None  # noqa: S101
+        return self.returncode
+
+    async def ended(self) -> None:
+        """Wait for the end without blocking the event loop."""
+        if self.poll() is not None:
+            return
+        await readable(self._channel.fileno())
+        self.poll()
+
+    def send_signal(self, signum: int) -> None:
+        """Send a signal; nothing happens to a process that has ended."""
+        if self.poll() is None:
+            try:
+                signal.pidfd_send_signal(self._pidfd, signum)
+            except ProcessLookupError:
+                pass
+
+    def kill(self) -> None:
+        """End it at once."""
+        self.send_signal(signal.SIGKILL)
+
+    def terminate(self) -> None:
+        """Ask it to end."""
+        self.send_signal(signal.SIGTERM)
+
+    def _hear(self) -> None:
+        message = _read_line(self._channel)[0]
+        # A zygote that dies takes its kernels with it (PR_SET_PDEATHSIG).
+        self.returncode = message.get("exit", -signal.SIGKILL)
+        self.peak = message.get("peak", 0)
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the process; the zygote kills it if it still lives."""
+        self._channel.close()
+        if self._pidfd >= 0:
+            os.close(self._pidfd)
+            self._pidfd = -1
+
+    def __del__(self) -> None:
+        self.close()
+
+
+class Zygote:
+    """A process that has imported the science stack and is forked for each kernel.
+
+    It lives as long as the process that uses it: it ends when the socket to
+    that process closes, however that process ended.
+
+    Parameters
+    ----------
+    env : mapping of str to str
+        Environment in which the libraries are imported.
+    """
+
+    _shared: dict[_Key, Zygote] = {}  # noqa: RUF012
+    _lock = threading.Lock()
+
+    def __init__(self, env: Mapping[str, str]) -> None:
+        self._errors: IO[bytes] = tempfile.TemporaryFile()
+        self._control, remote = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with remote:
+            self._process = subprocess.Popen(  # noqa: S603 our own program
+                [sys.executable, str(PROGRAM), str(remote.fileno())],
+                pass_fds=[remote.fileno()],
+                env=dict(env),
+                cwd="/",
+                stdin=subprocess.DEVNULL,
+                stdout=self._errors,
+                stderr=self._errors,
+                start_new_session=True,  # Ctrl-C in the terminal is not for the kernels
+            )
+
+    @classmethod
+    def shared(cls, env: Mapping[str, str]) -> Zygote:
+        """The zygote of this process for kernels with environment `env`.
+
+        Variables that libraries read when they are imported, and a change of
+        the installed packages, each ask for a zygote of their own.
+
+        Parameters
+        ----------
+        env : mapping of str to str
+
+        Returns
+        -------
+        Zygote
+        """
+        mine = (os.getpid(), _packages_stamp())
+        key = (*mine, frozenset(_read_at_import(env)))
+        with cls._lock:
+            for old in [other for other in cls._shared if other[:2] != mine]:
+                cls._shared.pop(old).retire()
+            found = cls._shared.get(key)
+            if found is None or found._process.poll() is not None:
+                found = cls._shared[key] = cls(env)
+                atexit.register(found.close)
+            return found
+
+    @property
+    def pid(self) -> int:
+        """Process id."""
+        return self._process.pid
+
+    def fork(
+        self,
+        arguments: Sequence[str],
+        *,
+        env: Mapping[str, str],
+        cwd: str | Path,
+        log: int,
+        modules: Iterable[str] = (),
+        program: str = "ipykernel_launcher.py",
+    ) -> Forked:
+        """Fork a kernel; blocks while modules are imported for the first time.
+
+        Parameters
+        ----------
+        arguments : sequence of str
+            Of ipykernel, e.g. ``["-f", connection_file]``.
+        env : mapping of str to str
+            The kernel's environment.
+        cwd : str or Path
+            The kernel's folder.
+        log : int
+            File descriptor that becomes its stdout and stderr.
+        modules : iterable of str
+            Imported in the zygote first, if they are not yet.
+        program : str
+            ``sys.argv[0]`` of the kernel.
+
+        Returns
+        -------
+        Forked
+
+        Raises
+        ------
+        ForkFailed
+            If the zygote has died or refuses.
+        """
+        request = {
+            "arguments": list(arguments),
+            "program": program,
+            "env": dict(env),
+            "cwd": str(cwd),
+            "modules": list(modules),
+            "umask": _umask(),
+        }
+        channel, remote = socket.socketpair()
+        try:
+            with remote:
+                socket.send_fds(self._control, [b"k"], [remote.fileno(), log])
+            channel.settimeout(START_SECONDS)
+            channel.sendall(json.dumps(request).encode() + b"\n")
+            message, fds = _read_line(channel)
+        except OSError as error:
+            channel.close()
+            raise ForkFailed(f"the zygote does not answer ({error}){self._last_words()}") from error
+        if "pid" not in message or not fds:
+            channel.close()
+            raise ForkFailed(message.get("refused") or f"the zygote died{self._last_words()}")
+        channel.settimeout(None)
+        return Forked(channel, message["pid"], fds[0], message["notes"])
+
+    def retire(self) -> None:
+        """Take no more requests; the zygote ends with its last kernel."""
+        try:
+            self._control.send(b"r")
+        except OSError:  # it has ended, or belongs to the process that this one was forked from
+            pass
+
+    def close(self) -> None:
+        """End the zygote and all of its kernels."""
+        atexit.unregister(self.close)
+        self._control.close()
+        try:
+            self._process.wait(END_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._errors.close()
+
+    def _last_words(self) -> str:
+        if self._errors.closed:
+            return ""
+        time.sleep(0.05)  # a traceback comes a moment after the end of the socket
+        self._errors.seek(0)
+        lines = self._errors.read().decode(errors="replace").strip().splitlines()
+        return f": {lines[-1]}" if lines else ""
+
+
+def _read_at_import(env: Mapping[str, str]) -> list[tuple[str, str]]:
+    return [(name, value) for name, value in env.items() if name.startswith(AT_IMPORT)]
+
+
+def _packages_stamp() -> tuple[int, ...]:
+    """Changes when a package is installed or removed."""
+    paths = sysconfig.get_paths()
+    folders = sorted({paths["purelib"], paths["platlib"]})
+    return tuple(os.stat(folder).st_mtime_ns for folder in folders if os.path.isdir(folder))
+
+
+def _read_line(channel: socket.socket) -> tuple[dict[str, Any], list[int]]:
+    """One message and the file descriptors that came with it; both empty at the end."""
+    data, fds = b"", list[int]()
+    while not data.endswith(b"\n"):
+        try:
+            part, new, _, _ = socket.recv_fds(channel, 1 << 16, 4)
+        except ConnectionResetError:
+            break
+        if not part:
+            break
+        data += part
+        fds += new
+    for fd in fds:
+        os.set_inheritable(fd, False)  # noqa: FBT003
+    message: dict[str, Any] = json.loads(data) if data.endswith(b"\n") else {}
+    return message, fds
+
+
+async def readable(fd: int) -> None:
+    """Wait until `fd` can be read, beside anybody else who waits for it."""
+    own = os.dup(fd)
+    ready = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    loop.add_reader(own, ready.set)
+    try:
+        await ready.wait()
+    finally:
+        loop.remove_reader(own)
+        os.close(own)
+
+
+def _readable(channel: socket.socket, timeout: float | None) -> bool:
+    poll = select.poll()  # select.select knows the first 1024 file descriptors only
+    poll.register(channel, select.POLLIN)
+    return bool(poll.poll(None if timeout is None else timeout * 1000))
+
+
+def _umask() -> int:
+    """The umask, without changing it even for a moment where Linux tells it."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("Umask:"):
+            return int(line.split()[1], 8)
+    return 0o022
