@@ -107,4 +107,4 @@ def _scatter(number: int) -> NDArray[np.floating]:
     """Mean photons per pixel and mJ: falls off with the distance from the beam."""
     slow, fast = np.indices(SHAPE, dtype=np.float32)
     radius = np.hypot(slow - 512 * (number % 2), fast + 40 + 130 * (number % 4))
-    return 300 * np.exp(-radius / 25) + 0.3 * np.exp(-radius / 200)
+    return 1500 * np.exp(-radius / 25) + 0.3 * np.exp(-radius / 200)

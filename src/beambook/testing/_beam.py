@@ -63,7 +63,7 @@ class Physics:
     i1_noise: float = 0.02
     i1_offset: float = -8.0
     mcp_gain: float = 1.0
-    adc_noise: float = 2.0
+    adc_noise: float = 1.0
     baseline: float = 140.0
     baseline_drift: float = 15.0
     readback_noise: float = 0.02

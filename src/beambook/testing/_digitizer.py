@@ -41,7 +41,7 @@ class Digitizer:
     def window(self) -> tuple[int, int]:
         """Integration window of the first pulse, samples."""
         start = ONSET - 1
-        return start, start + min(28, self.period - self._base_length - 2)
+        return start, start + min(18, self.period - self._base_length - 2)
 
     @property
     def base(self) -> tuple[int, int]:
