@@ -11,7 +11,7 @@ from nbclient.exceptions import CellExecutionComplete, DeadKernelError
 from nbformat import NotebookNode
 
 from beambook.recipe._kernel import Kernel
-from beambook.recipe._outputs import CellOutputs, OutputLimits
+from beambook.recipe._overflow import CellOutputs, OutputLimits
 
 __all__ = ["CellClient"]
 

@@ -20,9 +20,9 @@ from beambook.recipe._client import CellClient
 from beambook.recipe._execution import Execution
 from beambook.recipe._harvest import declared_files, recorded_results
 from beambook.recipe._journal import Journal
-from beambook.recipe._kernel import Kernel, beginning, kernel_env
+from beambook.recipe._kernel import ENDING, Kernel, beginning, kernel_env
 from beambook.recipe._notebook import heading_above
-from beambook.recipe._outputs import OutputLimits
+from beambook.recipe._overflow import OutputLimits
 from beambook.recipe._plan import Plan
 from beambook.recipe._provenance import first_record, stamp
 from beambook.recipe._watch import Watch, signal_name
@@ -30,6 +30,7 @@ from beambook.recipe._watch import Watch, signal_name
 __all__ = ["Conductor"]
 
 SKIP = "skip-execution"
+VALUE_MOST = 1_000
 
 
 class Stopped(Exception):
@@ -216,7 +217,7 @@ class Conductor:
             "cell": at.get("index"),
             "heading": at.get("heading"),
             "name": name,
-            "value": value,
+            "value": value if len(value) <= VALUE_MOST else f"{value[:VALUE_MOST]} …",
             "signal": None,
             "memory": None,
         }
@@ -225,6 +226,8 @@ class Conductor:
     async def _stop_kernel(self) -> None:
         """Let the kernel end in peace, so that its files are closed before they are looked at."""
         assert self._kernel is not None  # noqa: S101
+        if self._kernel.is_python:
+            await self._kernel.run_silently(ENDING)
         await self._kernel.stop()
 
     async def _close_kernel(self) -> None:

@@ -14,7 +14,7 @@ from beambook.errors import ParameterError
 from beambook.events import Progress, Reporter, Silent
 from beambook.recipe._conduct import Conductor
 from beambook.recipe._execution import Execution
-from beambook.recipe._outputs import OUTPUT_LIMIT
+from beambook.recipe._overflow import OUTPUT_LIMIT
 from beambook.recipe._plan import Limits, plan
 from beambook.recipe._recipe import Recipe
 

@@ -207,27 +207,23 @@ class Execution(Described):
     def _tables(self) -> list[Table]:
         tables = []
         if self.results:
-            rows = [
-                (name, each.get("value"), each.get("unit", ""))
-                for name, each in self.results.items()
-            ]
-            tables.append(Table(("result", "value", "unit"), tuple(rows), "results"))
+            found = self.results.items()
+            rows = tuple((name, each.get("value"), each.get("unit", "")) for name, each in found)
+            tables.append(Table(("result", "value", "unit"), rows, "results"))
         if self.outputs:
-            rows = [
-                (each["name"], _size(each["size"]), each["sha256"][:12]) for each in self.outputs
+            files = [
+                (file["name"], _size(file["size"]), file["sha256"][:12]) for file in self.outputs
             ]
-            tables.append(Table(("file", "size", "sha256"), tuple(rows), "outputs"))
+            tables.append(Table(("file", "size", "sha256"), tuple(files), "outputs"))
         slow = sorted(self.cells, key=lambda cell: -cell.seconds)[:SLOW_SHOWN]
-        rows = [(cell.index, cell.heading, cell.status, f"{cell.seconds:.2f} s") for cell in slow]
-        tables.append(Table(("cell", "heading", "status", "time"), tuple(rows), "slowest cells"))
+        times = [(cell.index, cell.heading, cell.status, f"{cell.seconds:.2f} s") for cell in slow]
+        tables.append(Table(("cell", "heading", "status", "time"), tuple(times), "slowest cells"))
         return tables
 
 
 def _full_id(name: str, root: Path) -> str:
     ids = [path.parent.name for path in root.glob(f"*/{RECORD}")] if root.is_dir() else []
-    found = [each for each in ids if each == name] or [
-        each for each in ids if each.startswith(name)
-    ]
+    found = [name] if name in ids else [each for each in ids if each.startswith(name)]
     if len(found) == 1 and name:
         return found[0]
     if len(found) > 1:

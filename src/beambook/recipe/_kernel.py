@@ -19,7 +19,7 @@ from nbclient.exceptions import DeadKernelError
 
 from beambook.recipe._provisioner import ForkProvisioner
 
-__all__ = ["Kernel", "beginning", "kernel_env"]
+__all__ = ["ENDING", "Kernel", "beginning", "kernel_env"]
 
 READY_SECONDS = 120.0
 ASK_AGAIN_SECONDS = 0.5
@@ -27,6 +27,7 @@ STOP_SECONDS = 10.0
 SOCKET_PATH_MOST = 80
 QUICK = ["--HistoryManager.enabled=False"]
 INLINE = "module://matplotlib_inline.backend_inline"
+ENDING = "__import__('_beambook_session').end()"
 KERNEL_SIDE = ("_session.py", "_fingerprint.py")
 
 
@@ -210,10 +211,13 @@ def beginning(facts: Path, notebook: Path) -> str:
     extras = {}
     if fingerprint.is_file():
         extras["_beambook_fingerprint"] = fingerprint.read_text(encoding="utf-8")
-    source = session.read_text(encoding="utf-8")
     arguments = (str(facts), str(notebook.parent), extras)
-    source += f"\nbegin(*{arguments!r})\n"
-    return f"exec(compile({source!r}, '<beambook>', 'exec'), {{'__name__': '_beambook_session'}})"
+    code = (session.read_text(encoding="utf-8"), "<beambook>", "exec")
+    return (
+        "exec('import sys, types; module = types.ModuleType(\"_beambook_session\"); '"
+        "'sys.modules[module.__name__] = module; exec(compile(*code), module.__dict__); '"
+        f"'module.begin(*arguments)', {{'code': {code!r}, 'arguments': {arguments!r}}})"
+    )
 
 
 def kernel_env(*, python: bool) -> dict[str, str]:

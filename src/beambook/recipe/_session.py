@@ -16,6 +16,7 @@ import types
 from typing import Any
 
 HOOK = "__beambook_inputs__"
+END_SECONDS = 1.0
 
 
 class Session:
@@ -124,3 +125,21 @@ def begin(path: str, notebook_folder: str, extras: dict[str, str]) -> None:
         session.load(name, source)
     session.write()
     get_ipython().events.register("post_run_cell", session.write)
+
+
+def end() -> None:
+    """End what the notebook has started and left behind.
+
+    ipykernel does so too, but waits 14 s for a child that has ended and that nobody has reaped.
+    """
+    import psutil
+
+    for kill in (psutil.Process.terminate, psutil.Process.kill):
+        children = psutil.Process().children(recursive=True)
+        for child in children:
+            try:
+                kill(child)
+            except psutil.NoSuchProcess:
+                pass
+        if not children or not psutil.wait_procs(children, timeout=END_SECONDS)[1]:
+            return
