@@ -46,7 +46,12 @@ def truth(path):
 def scan(tmp_path_factory):
     folder = tmp_path_factory.mktemp("scan")
     run = make_run(
-        folder / "r0001", trains=400, pulses=60, camera=None, truth=folder / "truth.csv", seed=3
+        folder / "r0001",
+        spectrum="Cu",
+        trains=400,
+        pulses=60,
+        camera=None,
+        truth=folder / "truth.csv",
     )
     return run, folder / "truth.csv"
 
@@ -154,7 +159,8 @@ def test_sweeps_cross_the_range_up_and_down():
     energy, number = energy_sweep(100, 10.0, 20.0, passes=2)
     assert (np.diff(energy[:50]) > 0).all()
     assert (np.diff(energy[51:]) < 0).all()
-    assert (energy.min(), energy.max()) == (10.0, 20.0)
+    assert (energy.min(), energy.max()) == pytest.approx((10.0, 20.0), abs=0.2)
+    assert np.diff(np.sort(energy)) == pytest.approx(0.1)  # no energy twice
     assert np.bincount(number).tolist() == [50, 50]
     steps, _ = energy_sweep(400, 10.0, 20.0, sweep="steps", passes=1)
     assert len(np.unique(steps)) == 41
@@ -165,7 +171,7 @@ def test_default_range_is_the_edge_and_readback_has_noise(tmp_path):
     edge = read_xdi("Ni").edge_energy
     true, actual = read(run, MONO, "targetEnergy"), read(run, MONO, "actualEnergy")
     assert (true.min(), true.max()) == pytest.approx((edge - 30, edge + 90), abs=0.7)
-    assert (actual - true).std() == pytest.approx(0.02, rel=0.2)
+    assert (actual - true).std() == pytest.approx(0.01, rel=0.2)
 
 
 def test_dichroism_follows_the_sign_of_the_magnet_current(tmp_path):
@@ -212,7 +218,7 @@ def test_a_spectrum_of_ones_own(tmp_path):
         physics=QUIET,
     )
     true = read(run, MONO, "targetEnergy")
-    assert (true.min(), true.max()) == (510, 590)
+    assert 510 <= true.min() < true.max() <= 590
     i0 = read(run, XGM, "data.intensityTD")[:, :5].sum(1)
     measured = -np.log(-peaks(run).sum(1) / i0 / 20)
     assert measured == pytest.approx(np.interp(true, energy, absorbance), abs=0.01)

@@ -83,13 +83,14 @@ def record_run(
     reporter: Reporter,
 ) -> None:
     """Write all files into `folder`, then do to them what the faults say."""
+    task = f"r{recording.run:04d}"
     total = len(aggregators) * recording.sequences
     files: dict[tuple[str, int], Path] = {}
     for number, (name, sources) in enumerate(aggregators.items()):
         edges = recording.sequence_edges(number)
         kept = lost_trains(faults, name, recording.trains)
         for sequence, (begin, end) in enumerate(pairwise(edges)):
-            reporter(Progress(folder.name, len(files), total, f"{name}-S{sequence:05d}"))
+            reporter(Progress(task, len(files), total, f"{name}-S{sequence:05d}"))
             index = recording.index(kept[(kept >= begin) & (kept < end)])
             header = FileHeader(
                 recording.version,
@@ -102,7 +103,7 @@ def record_run(
             index = damage_ids(index, faults, name, recording.trains)
             files[name, sequence] = write_file(folder, header, index, sources)
     damage_files(files, faults)
-    reporter(Progress(folder.name, total, total, str(folder)))
+    reporter(Progress(task, total, total))
 
 
 @contextmanager

@@ -153,7 +153,7 @@ def lost_trains(faults: Iterable[Fault], aggregator: str, trains: int) -> NDArra
 
 
 def damage_sources(
-    aggregators: dict[str, list[Source]], faults: Iterable[Fault], trains: int
+    aggregators: dict[str, list[Source]], faults: Iterable[Fault], trains: int, *, version: str
 ) -> dict[str, list[Source]]:
     """Apply `MissingEntries`; also refuse a fault that names what the run does not have."""
     known = {source.name for sources in aggregators.values() for source in sources}
@@ -165,6 +165,8 @@ def damage_sources(
             missing[fault.source] = _checked(fault.trains, trains)
         elif fault.aggregator not in aggregators:
             raise NameNotFound(fault.aggregator, aggregators, where="the aggregators of the run")
+        elif version == "0.5" and isinstance(fault, BadTrainIds) and fault.kind == "suspect":
+            raise ParameterError("Files of version 0.5 have no flags for suspect trains")
     return {
         name: [s.without(missing[s.name]) if s.name in missing else s for s in sources]
         for name, sources in aggregators.items()

@@ -187,7 +187,7 @@ def make_run(
             _within("agipd", agipd, 0, 16), beam, seed, run, _within("frames", frames, 1, 352)
         ),
     }
-    aggregators = damage_sources(aggregators, faults, trains)
+    aggregators = damage_sources(aggregators, faults, trains, version=format_version)
     with appearing(Path(path)) as folder:
         record_run(folder, recording, aggregators, faults, reporter or Silent())
         if truth is not None:

@@ -15,6 +15,7 @@ __all__ = ["PRE_EDGE_LEVEL", "Scan", "find_edge", "level", "pre_edge"]
 PRE_EDGE_LEVEL = 0.2
 STEP_WIDTH = 45.0  # eV
 STEEPEST_WITHIN = 25.0  # eV
+FALL_MOST = 1.5  # a fall larger than so many rises means I0 and I1 exchanged
 SLOPE_WIDTH = 0.4  # eV
 Floats = NDArray[np.float64]
 
@@ -100,11 +101,13 @@ def find_edge(energy: Floats, absorbance: Floats) -> float:
     Raises
     ------
     DataError
-        If the absorbance rises nowhere by more than five times its noise.
+        If the absorbance rises nowhere by more than five times its noise, or falls by more
+        than it rises.
     """
     steps = np.array([_step(energy, absorbance, place) for place in range(len(energy))])
     noise = 1.48 * np.median(np.abs(np.diff(absorbance, 2))) / np.sqrt(6)
-    if not (steps > 5 * noise).any():
+    largest = np.nanmax(steps, initial=0.0)
+    if largest <= 5 * noise or np.nanmin(steps, initial=0.0) < -FALL_MOST * largest:
         raise DataError(
             "The spectrum has no absorption edge",
             hint="Give energy_range=(low, high), or look whether I0 and I1 are exchanged",
