@@ -25,7 +25,8 @@ _BOUND = re.compile(
 )
 _UNIT = re.compile(r"\s*\[([^\[\]]{1,30})\]")
 _CHOICES = re.compile(
-    r"(?P<open>\()?(?<!not )\b(?:one of|choices)\s*:\s*(?P<list>(?(open)[^;()]+|[^;]+))(?(open)\)|(?:;|$))",
+    r"(?P<open>\()?(?<!not )\b(?:one of|choices)\s*:\s*"
+    r"(?P<list>(?(open)[^;()]+|[^;]+))(?(open)\)|(?:;|$))",
     re.IGNORECASE,
 )
 _ENDLESS = re.compile(r"\.\.\.|…|\betc\b")

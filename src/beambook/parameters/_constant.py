@@ -35,7 +35,7 @@ _CALLS: dict[str, Callable[..., Any]] = {
     "dict": dict,
 }
 # What a notebook means by a name that it does not import itself
-_USUAL = {"Path": "pathlib.Path", "np": "numpy"}
+_USUAL = {"Path": "pathlib.Path", "date": "datetime.date", "np": "numpy"}
 _UNARY: dict[type, Callable[[Any], Any]] = {
     ast.USub: operator.neg,
     ast.UAdd: operator.pos,
@@ -77,7 +77,7 @@ class Names:
     known: dict[str, str] = field(default_factory=dict)
 
     def read(self, nodes: Iterable[ast.AST]) -> None:
-        """Note the imports in `nodes`, and the names that are assigned over them."""
+        """Note the imports in `nodes`, and the names that mean something else from there on."""
         for node in (each for top in nodes for each in ast.walk(top)):
             if isinstance(node, ast.Import):
                 for name in node.names:
@@ -87,7 +87,9 @@ class Names:
                 for name in node.names:
                     self.known[name.asname or name.name] = f"{node.module}.{name.name}"
             elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-                self.known.pop(node.id, None)
+                self.known[node.id] = "?"
+            elif isinstance(node, ast.FunctionDef | ast.ClassDef):
+                self.known[node.name] = "?"
 
     def resolve(self, node: ast.expr) -> str:
         """Full name of a dotted expression: ``dt.date`` is ``datetime.date``; else ``''``."""

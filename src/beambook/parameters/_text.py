@@ -182,7 +182,7 @@ def _items(text: str, opening: str) -> list[str]:
 
 def _encloses(word: str) -> bool:
     """Whether the first bracket closes at the end: not so in ``(1,2),(3,4)``."""
-    return len(split(word[1:-1] + "\0", "\0")) == 2
+    return len(split(word, ",")) == 1
 
 
 def split(text: str, at: str) -> list[str]:
@@ -193,18 +193,16 @@ def split(text: str, at: str) -> list[str]:
     >>> split("a, 'b, c', [d, e], it's", ",")
     ['a', " 'b, c'", ' [d, e]', " it's"]
     """
-    pieces, depth, begin, position = [], 0, 0, 0
+    pieces, depth, begin, position, before = [], 0, 0, 0, ","
     while position < len(text):
         letter = text[position]
-        if letter in "'\"" and (quoted := _QUOTED.match(text, position)):
-            if not (text[:position].rstrip() or ",")[-1].isalnum():
-                position = quoted.end()
-                continue
+        quoted = None if before.isalnum() else _QUOTED.match(text, position)
         depth += (letter in "[({") - (letter in "])}")
         if letter in at and depth == 0:
             pieces.append(text[begin:position])
             begin = position + 1
-        position += 1
+        before = before if letter.isspace() else letter
+        position = quoted.end() if quoted else position + 1
     return [*pieces, text[begin:]]
 
 
