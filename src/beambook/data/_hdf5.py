@@ -79,6 +79,8 @@ class FilePool:
         self.most = most
         self._lock = threading.RLock()
         self._handles: OrderedDict[Path, _Handle] = OrderedDict()
+        self._lent = 0
+        self._released: list[Path] = []
 
     def __len__(self) -> int:
         return len(self._handles)
@@ -93,7 +95,24 @@ class FilePool:
             It cannot be read, or its index is no longer the one that was read.
         """
         with self._lock:
-            yield self._handle(stored).file
+            self._lent += 1
+            try:
+                yield self._handle(stored).file
+            finally:
+                self._lent -= 1
+                self._drop_released()
+
+    def release(self, path: Path) -> None:
+        """Close a file that nobody needs now; at once, or when no file is lent.
+
+        The garbage collector calls this at any time, also while a file is being read.
+        """
+        self._released.append(path)
+        if self._lock.acquire(blocking=False):
+            try:
+                self._drop_released()
+            finally:
+                self._lock.release()
 
     def close(self) -> None:
         """Close all."""
@@ -105,6 +124,11 @@ class FilePool:
         """Start anew in a forked child, whose parent may have held the lock."""
         self._lock = threading.RLock()
         self._handles = OrderedDict()
+        self._lent, self._released = 0, []
+
+    def _drop_released(self) -> None:
+        while self._released and not self._lent:
+            self._drop(self._released.pop())
 
     def _handle(self, stored: StoredFile) -> _Handle:
         stamp = _stamp(stored.path)

@@ -135,8 +135,8 @@ def _existing(name: str, known: Iterable[str]) -> str:
 def proposal_of(path: Path) -> Path | None:
     """The folder of the proposal that a run's folder or file is in, if it is in one."""
     for folder in (path, *path.parents)[:4]:
-        if re.fullmatch(r"r\d{4,}", folder.name) and folder.parent.parent != folder.parent:
-            return folder.parent.parent
+        if re.fullmatch(r"p\d{6}", folder.name):
+            return folder
     return None
 
 

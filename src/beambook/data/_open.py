@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from fnmatch import fnmatch
@@ -13,6 +14,7 @@ from beambook.data._aliases import Aliases
 from beambook.data._euxfel import Euxfel
 from beambook.data._findings import Finding, summary, warn
 from beambook.data._format import Format, Part
+from beambook.data._hdf5 import pool
 from beambook.data._health import opening_findings
 from beambook.data._inputs import note
 from beambook.data._layout import alias_files, find_proposal, find_runs, proposal_of
@@ -106,7 +108,8 @@ def open_run(
         return _open_path(proposal, include, aliases, suspect=inc_suspect_trains)
     kinds = KINDS.get(data, (data,)) if isinstance(data, str) else tuple(data)
     folder, found = find_runs(find_proposal(proposal, roots), run, kinds)
-    if data not in KINDS and (gone := [kind for kind in kinds if kind not in found]):
+    optional = isinstance(data, str) and data in KINDS
+    if not optional and (gone := [kind for kind in kinds if kind not in found]):
         raise RunNotFound(
             f"No run {run} in {folder / gone[0]}", hint=f"It is in {', '.join(found)}."
         )
@@ -224,6 +227,8 @@ def _run(
     suspect: bool,
     unreadable: Sequence[Finding] = (),
 ) -> Run:
+    for part in parts:
+        weakref.finalize(part, pool.release, part.file.path).atexit = False
     store = Store.of(parts, suspect=suspect)
     names = [finding.where for finding in unreadable]
     others = opening_findings(store, whole_run=path.is_dir(), unreadable=names)

@@ -18,6 +18,7 @@ from beambook.data._align import align
 from beambook.data._channel import Channel
 from beambook.data._findings import Finding
 from beambook.data._format import Part
+from beambook.data._hdf5 import pool
 from beambook.data._health import conflicts
 from beambook.data._run_card import Info, run_card
 from beambook.data._selection import Selection, expand
@@ -410,6 +411,22 @@ class Run(Described):
             Nothing in common, or the pulse ids of a channel are not known; says what to write.
         """
         return align(self, {**{str(n): n for n in names}, **named})
+
+    # --- closing ----------------------------------------------------------
+
+    def close(self) -> None:
+        """Close the files; they are opened again when something is read.
+
+        Files also close when the run is forgotten, or when many others are read.
+        """
+        for part in self._store.parts:
+            pool.release(part.file.path)
+
+    def __enter__(self) -> Run:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     # --- showing ----------------------------------------------------------
 
