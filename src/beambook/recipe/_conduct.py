@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import json
 import os
 import threading
@@ -19,8 +18,9 @@ from beambook.events import Progress
 from beambook.recipe._client import CellClient
 from beambook.recipe._execution import Execution
 from beambook.recipe._harvest import declared_files, recorded_results
-from beambook.recipe._journal import Journal
+from beambook.recipe._journal import FULL, Journal
 from beambook.recipe._kernel import ENDING, Kernel, beginning, kernel_env
+from beambook.recipe._memory import as_size
 from beambook.recipe._notebook import heading_above
 from beambook.recipe._overflow import OutputLimits
 from beambook.recipe._plan import Plan
@@ -84,7 +84,7 @@ class Conductor:
             self._journal.save()
             outcome = await self._attempt()
         except OSError as error:
-            outcome = self._failure("failed", type(error).__name__, _say_os_error(error))
+            outcome = self._failure("failed", type(error).__name__, self._say_os_error(error))
         except Exception as error:  # whatever it is, others go on and the record says so
             self._journal.log(traceback.format_exc())
             outcome = self._failure("failed", type(error).__name__, str(error))
@@ -188,7 +188,12 @@ class Conductor:
     def _cell_failure(self, error: CellExecutionError) -> dict[str, Any]:
         if self._watch is not None and self._watch.over:
             return self._failure("failed", "TimeLimit", self._watch.over)
-        return self._failure("failed", error.ename, error.evalue)
+        value = error.evalue
+        if error.ename == "MemoryError" and self._watch is not None:
+            value = (
+                f"{value or 'out of memory'} (the kernel had {as_size(self._watch.memory.peak)})"
+            )
+        return self._failure("failed", error.ename, value)
 
     async def _death(self, error: DeadKernelError) -> dict[str, Any]:
         """The kernel ended before its time: by itself, by a limit, or because nobody wants it."""
@@ -219,7 +224,7 @@ class Conductor:
             "name": name,
             "value": value if len(value) <= VALUE_MOST else f"{value[:VALUE_MOST]} …",
             "signal": None,
-            "memory": None,
+            "memory": (self._watch.memory.peak or None) if self._watch else None,
         }
         return {"status": status, "error": error}
 
@@ -293,6 +298,11 @@ class Conductor:
             metadata["language_info"] = language
             self._journal.record["kernel"]["version"] = language.get("version")
 
+    def _say_os_error(self, error: OSError) -> str:
+        if error.errno in FULL:
+            return f"the disk of {self._journal.folder} is full; what was written before is kept"
+        return str(error)
+
     def _progress(self, label: str, done: int = 0) -> Progress:
         seconds = time.monotonic() - self._began
         return Progress(self._task, done, len(self._cells), label, seconds)
@@ -305,10 +315,3 @@ class Conductor:
     @property
     def _cwd(self) -> Path:
         return self._plan.recipe.path.parent if self._plan.beside else self._journal.folder
-
-
-def _say_os_error(error: OSError) -> str:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        where = error.filename or error.strerror
-        return f"the disk is full ({where}); what was written before is kept"
-    return str(error)

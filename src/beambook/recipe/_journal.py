@@ -15,7 +15,7 @@ from beambook.recipe._execution import LOG, NOTEBOOK, RECORD, Execution
 from beambook.recipe._notebook import dumps, write_atomically, write_notebook
 from beambook.recipe._provenance import now
 
-__all__ = ["Journal"]
+__all__ = ["FULL", "Journal"]
 
 RESERVE = ".reserve"
 RESERVE_BYTES = 1 << 16

@@ -28,6 +28,7 @@ SOCKET_PATH_MOST = 80
 QUICK = ["--HistoryManager.enabled=False"]
 INLINE = "module://matplotlib_inline.backend_inline"
 ENDING = "__import__('_beambook_session').end()"
+OWN_PROVISIONER = "beambook-fork"
 KERNEL_SIDE = ("_session.py", "_fingerprint.py")
 
 
@@ -98,7 +99,7 @@ class Kernel:
             **({"ip": str(self.folder / "k")} if python else {}),
         )
         self.provisioner: Any = None
-        if "kernel_provisioner" not in spec.metadata:
+        if _provisioner_name(spec) in ("", OWN_PROVISIONER):
             self.provisioner = ForkProvisioner(
                 kernel_id=self.folder.name, kernel_spec=spec, fork=fork, preload=list(preload)
             )
@@ -227,6 +228,11 @@ def kernel_env(*, python: bool) -> dict[str, str]:
     if python:
         env["MPLBACKEND"] = INLINE  # what a person has set for scripts would lose the figures
     return env
+
+
+def _provisioner_name(spec: Any) -> str:
+    stanza = spec.metadata.get("kernel_provisioner") or {}
+    return str(stanza.get("provisioner_name", ""))
 
 
 def _is_idle(message: dict[str, Any]) -> bool:

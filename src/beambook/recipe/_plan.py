@@ -144,8 +144,6 @@ def preload_for(source: str) -> tuple[str, ...]:
         tops.add("matplotlib")
     if tops & EVERYTHING:
         tops |= {module.partition(".")[0] for module in STACK}
-    if "matplotlib" in tops:
-        tops.add("matplotlib_inline")
     known = [module for module in STACK if module.partition(".")[0] in tops]
     deep = sorted(n for n in named if "." in n and n.partition(".")[0] in DEEP and n not in known)
     return (*known, *deep)

@@ -17,10 +17,12 @@ from typing import Any
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 from traitlets import Bool, List, Unicode
 
-from beambook.recipe._zygote import Forked, ForkFailed, Zygote, readable, why_no_fork
+from beambook.recipe._forked import Forked, readable
+from beambook.recipe._zygote import ForkFailed, Zygote, why_no_fork
 
 __all__ = ["STACK", "ForkProvisioner"]
 
+# Not matplotlib_inline: it connects itself to the kernel when it is imported.
 STACK = (
     "numpy",
     "scipy",
@@ -31,7 +33,6 @@ STACK = (
     "matplotlib.pyplot",
     "matplotlib.font_manager",
     "matplotlib.backends.backend_agg",
-    "matplotlib_inline.config",
     "dask.array",
     "numba",
     "yaml",

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import atexit
 import json
 import os
-import select
-import signal
 import socket
 import subprocess
 import sys
@@ -15,11 +12,14 @@ import sysconfig
 import tempfile
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, ClassVar
 
-__all__ = ["ForkFailed", "Forked", "Zygote", "readable", "why_no_fork"]
+from beambook.recipe._forked import Forked, read_message
+
+__all__ = ["ForkFailed", "Zygote", "why_no_fork"]
 
 PROGRAM = Path(__file__).with_name("_zygote_main.py")
 AT_IMPORT = (
@@ -28,6 +28,7 @@ AT_IMPORT = (
 )  # fmt: skip
 START_SECONDS = 300.0  # a first import from a cluster's file system takes its time
 END_SECONDS = 2.0
+DEATHS_MOST = 1
 
 
 _Key = tuple[int, tuple[int, ...], frozenset[tuple[str, str]]]
@@ -46,88 +47,6 @@ def why_no_fork() -> str:
     return ""
 
 
-class Forked:
-    """A forked kernel's process, with the interface of `subprocess.Popen`.
-
-    Its parent is the zygote, which reports the exit status through `channel`.
-
-    Attributes
-    ----------
-    pid : int
-    returncode : int or None
-        As Popen's: negative when a signal ended it; None while it lives.
-    peak : int
-        Highest resident memory in bytes, known at the end.
-    notes : list of str
-        What the zygote has to say, e.g. a module that did not import.
-    """
-
-    stdin = stdout = stderr = None
-
-    def __init__(self, channel: socket.socket, pid: int, pidfd: int, notes: list[str]) -> None:
-        self.pid = pid
-        self.notes = notes
-        self.returncode: int | None = None
-        self.peak = 0
-        self._channel = channel
-        self._pidfd = pidfd
-
-    def poll(self) -> int | None:
-        """Exit status, or None while the process lives."""
-        if self.returncode is None and _readable(self._channel, 0):
-            self._hear()
-        return self.returncode
-
-    def wait(self, timeout: float | None = None) -> int:
-        """Wait for the end."""
-        if self.returncode is None:
-            if not _readable(self._channel, timeout):
-                raise subprocess.TimeoutExpired("kernel", timeout or 0.0)
-            self._hear()
-        assert self.returncode is not None  # noqa: S101
-        return self.returncode
-
-    async def ended(self) -> None:
-        """Wait for the end without blocking the event loop."""
-        if self.poll() is not None:
-            return
-        await readable(self._channel.fileno())
-        self.poll()
-
-    def send_signal(self, signum: int) -> None:
-        """Send a signal; nothing happens to a process that has ended."""
-        if self.poll() is None:
-            try:
-                signal.pidfd_send_signal(self._pidfd, signum)
-            except ProcessLookupError:
-                pass
-
-    def kill(self) -> None:
-        """End it at once."""
-        self.send_signal(signal.SIGKILL)
-
-    def terminate(self) -> None:
-        """Ask it to end."""
-        self.send_signal(signal.SIGTERM)
-
-    def _hear(self) -> None:
-        message = _read_line(self._channel)[0]
-        # A zygote that dies takes its kernels with it (PR_SET_PDEATHSIG).
-        self.returncode = message.get("exit", -signal.SIGKILL)
-        self.peak = message.get("peak", 0)
-        self.close()
-
-    def close(self) -> None:
-        """Let go of the process; the zygote kills it if it still lives."""
-        self._channel.close()
-        if self._pidfd >= 0:
-            os.close(self._pidfd)
-            self._pidfd = -1
-
-    def __del__(self) -> None:
-        self.close()
-
-
 class Zygote:
     """A process that has imported the science stack and is forked for each kernel.
 
@@ -140,10 +59,12 @@ class Zygote:
         Environment in which the libraries are imported.
     """
 
-    _shared: dict[_Key, Zygote] = {}  # noqa: RUF012
-    _lock = threading.Lock()
+    _shared: ClassVar[dict[_Key, Zygote]] = {}
+    _deaths: ClassVar[Counter[_Key]] = Counter()
+    _lock: ClassVar = threading.Lock()
 
     def __init__(self, env: Mapping[str, str]) -> None:
+        self.refusal = ""
         self._errors: IO[bytes] = tempfile.TemporaryFile()
         self._control, remote = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with remote:
@@ -172,6 +93,11 @@ class Zygote:
         Returns
         -------
         Zygote
+
+        Raises
+        ------
+        ForkFailed
+            If it has died more than once.
         """
         mine = (os.getpid(), _packages_stamp())
         key = (*mine, frozenset(_read_at_import(env)))
@@ -179,7 +105,12 @@ class Zygote:
             for old in [other for other in cls._shared if other[:2] != mine]:
                 cls._shared.pop(old).retire()
             found = cls._shared.get(key)
-            if found is None or found._process.poll() is not None:
+            if found is not None and found._process.poll() is not None:
+                cls._deaths[key] += 1
+                found = None
+            if cls._deaths[key] > DEATHS_MOST:
+                raise ForkFailed(f"the zygote has died {cls._deaths[key]} times")
+            if found is None:
                 found = cls._shared[key] = cls(env)
                 atexit.register(found.close)
             return found
@@ -225,6 +156,8 @@ class Zygote:
         ForkFailed
             If the zygote has died or refuses.
         """
+        if self.refusal:
+            raise ForkFailed(self.refusal)
         request = {
             "arguments": list(arguments),
             "program": program,
@@ -239,13 +172,14 @@ class Zygote:
                 socket.send_fds(self._control, [b"k"], [remote.fileno(), log])
             channel.settimeout(START_SECONDS)
             channel.sendall(json.dumps(request).encode() + b"\n")
-            message, fds = _read_line(channel)
+            message, fds = read_message(channel)
         except OSError as error:
             channel.close()
             raise ForkFailed(f"the zygote does not answer ({error}){self._last_words()}") from error
         if "pid" not in message or not fds:
             channel.close()
-            raise ForkFailed(message.get("refused") or f"the zygote died{self._last_words()}")
+            self.refusal = message.get("refused", "")
+            raise ForkFailed(self.refusal or f"the zygote died{self._last_words()}")
         channel.settimeout(None)
         return Forked(channel, message["pid"], fds[0], message["notes"])
 
@@ -285,43 +219,6 @@ def _packages_stamp() -> tuple[int, ...]:
     paths = sysconfig.get_paths()
     folders = sorted({paths["purelib"], paths["platlib"]})
     return tuple(os.stat(folder).st_mtime_ns for folder in folders if os.path.isdir(folder))
-
-
-def _read_line(channel: socket.socket) -> tuple[dict[str, Any], list[int]]:
-    """One message and the file descriptors that came with it; both empty at the end."""
-    data, fds = b"", list[int]()
-    while not data.endswith(b"\n"):
-        try:
-            part, new, _, _ = socket.recv_fds(channel, 1 << 16, 4)
-        except ConnectionResetError:
-            break
-        if not part:
-            break
-        data += part
-        fds += new
-    for fd in fds:
-        os.set_inheritable(fd, False)  # noqa: FBT003
-    message: dict[str, Any] = json.loads(data) if data.endswith(b"\n") else {}
-    return message, fds
-
-
-async def readable(fd: int) -> None:
-    """Wait until `fd` can be read, beside anybody else who waits for it."""
-    own = os.dup(fd)
-    ready = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    loop.add_reader(own, ready.set)
-    try:
-        await ready.wait()
-    finally:
-        loop.remove_reader(own)
-        os.close(own)
-
-
-def _readable(channel: socket.socket, timeout: float | None) -> bool:
-    poll = select.poll()  # select.select knows the first 1024 file descriptors only
-    poll.register(channel, select.POLLIN)
-    return bool(poll.poll(None if timeout is None else timeout * 1000))
 
 
 def _umask() -> int:
