@@ -1,0 +1,19 @@
+"""Small machines that eat trains: peaks of digitizer traces, X-ray absorption spectra."""
+
+from beambook.analysis._check_window import check_window
+from beambook.analysis._edge import edge_of
+from beambook.analysis._peaks import PeakWindow, integrate_peaks
+from beambook.analysis._spectrum import Spectrum
+from beambook.analysis._xas import XAS, xas
+from beambook.analysis._xmcd import xmcd
+
+__all__ = [
+    "XAS",
+    "PeakWindow",
+    "Spectrum",
+    "check_window",
+    "edge_of",
+    "integrate_peaks",
+    "xas",
+    "xmcd",
+]
