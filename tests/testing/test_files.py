@@ -237,3 +237,18 @@ def test_an_error_on_the_way_leaves_nothing_behind(tmp_path):
     with pytest.raises(OSError, match="No space"):
         make_run(tmp_path / "r0001", trains=2, pulses=1, reporter=full)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_gives_an_oserror_and_leaves_nothing_behind(tmp_path):
+    # HDF5 writing to a full disk would crash the process. A limit on file sizes acts alike.
+    code = (
+        "import resource, sys; from beambook.testing import make_run\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))\n"
+        "try: make_run(sys.argv[1], trains=100, pulses=50)\n"
+        "except OSError as error: print(type(error).__name__, error.errno)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, tmp_path / "r0001"], capture_output=True, text=True
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "OSError 27\n", "")
+    assert list(tmp_path.iterdir()) == []

@@ -130,9 +130,17 @@ def test_a_proposal_is_never_written_over(made):
 
 
 def test_wrong_proposals_are_refused(tmp_path):
-    with pytest.raises(ParameterError, match="proposal"):
-        make_proposal(tmp_path, proposal=-1)
-    assert list(tmp_path.rglob("*.h5")) == []
+    for wrong in (
+        {"proposal": -1},
+        {"proposal": "900074"},
+        {"trains": 0},
+        {"instrument": "../x"},
+        {"cycle": "2026"},
+        {"format_version": "2.0"},
+    ):
+        with pytest.raises(ParameterError):
+            make_proposal(tmp_path, **wrong)
+    assert list(tmp_path.rglob("*.*")) == []
 
 
 def test_progress_is_told(tmp_path):

@@ -6,6 +6,7 @@ Nothing in beambook imports this room; tests, tutorials and the demo do.
 from beambook.testing._beam import Physics
 from beambook.testing._faults import (
     BadTrainIds,
+    Fault,
     HalfWrittenFile,
     LostTrains,
     MissingEntries,
@@ -19,6 +20,7 @@ from beambook.testing._xdi import read_xdi, shipped_scans
 
 __all__ = [
     "BadTrainIds",
+    "Fault",
     "HalfWrittenFile",
     "LostTrains",
     "MissingEntries",

@@ -79,9 +79,13 @@ def file_name(header: FileHeader) -> str:
 def write_file(
     folder: Path, header: FileHeader, trains: TrainIndex, sources: Sequence[Source]
 ) -> Path:
-    """Write one sequence of one aggregator; gives its path."""
+    """Write one sequence of one aggregator; gives its path.
+
+    The file is made in memory and then written at once: HDF5 itself can crash
+    the process when a disk is full, while a plain write raises an OSError.
+    """
     path = folder / file_name(header)
-    with h5py.File(path, "w") as file:
+    with h5py.File(path, "w", driver="core", backing_store=False, block_size=CHUNK_BYTES) as file:
         _write_metadata(file, header, sources)
         _write_trains(file, header.version, trains)
         file.create_group("RUN")
@@ -90,6 +94,8 @@ def write_file(
                 _write_control(file, source, trains)
             else:
                 _write_instrument(file, source, trains)
+        file.flush()
+        path.write_bytes(file.id.get_file_image())
     return path
 
 

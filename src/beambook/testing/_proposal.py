@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
+from beambook.errors import ParameterError
 from beambook.events import Reporter, Silent
 from beambook.testing._beam import random
+from beambook.testing._checks import within
 from beambook.testing._daq import appearing
 from beambook.testing._faults import Fault, LostTrains, MissingEntries
 from beambook.testing._run import make_run
@@ -105,6 +108,12 @@ def make_proposal(
     ...     sorted(run.name for run in (folder / "raw").iterdir())
     ['r0487', 'r0488', 'r0489']
     """
+    within("proposal", proposal, 1, 999_999)
+    within("trains", trains, 1, 1_000_000)
+    if not (re.fullmatch(r"[A-Z0-9]+", instrument) and re.fullmatch(r"\d{6}", cycle)):
+        raise ParameterError(
+            f"No folder of the facility is {instrument}/{cycle}", hint="Give, e.g., MID and 202631"
+        )
     path = Path(root) / instrument / cycle / f"p{proposal:06d}"
     with appearing(path) as folder:
         _write_texts(folder, proposal, seed)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from operator import index
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from beambook.events import Reporter, Silent
 from beambook.testing import _devices as devices
 from beambook.testing._agipd import agipd_module
 from beambook.testing._beam import Beam, Physics, energy_sweep, make_beam, random
+from beambook.testing._checks import one_of, within
 from beambook.testing._daq import Recording, appearing, record_run
 from beambook.testing._digitizer import SAMPLES_PER_SLOT, Digitizer
 from beambook.testing._exdf import VERSIONS
@@ -145,13 +145,13 @@ def make_run(
     'RAW-R0001-DA01-S00000.h5'
     """
     physics = physics or Physics()
-    _within("seed", seed, 0, 2**63)
+    within("seed", seed, 0, 2**63)
     recording = Recording(
-        _one_of("format_version", format_version, VERSIONS),
-        _within("proposal", proposal, 1, 999_999),
-        _within("run", run, 1, 9999),
-        _within("trains", trains, 1, 1_000_000),
-        _within("sequences", sequences, 1, min(trains, 100_000)),
+        one_of("format_version", format_version, VERSIONS),
+        within("proposal", proposal, 1, 999_999),
+        within("run", run, 1, 9999),
+        within("trains", trains, 1, 1_000_000),
+        within("sequences", sequences, 1, min(trains, 100_000)),
         _utc(start) if start else T0 + timedelta(minutes=10 * (run % 1000)),
         _first_train(first_train, run),
     )
@@ -161,8 +161,8 @@ def make_run(
         trains,
         sample.low,
         sample.high,
-        sweep=_one_of("sweep", sweep, ("triangle", "steps")),
-        passes=_within("passes", passes, 1 if dichroism is None else 2, max(2, trains)),
+        sweep=one_of("sweep", sweep, ("triangle", "steps")),
+        passes=within("passes", passes, 1 if dichroism is None else 2, max(2, trains)),
     )
     beam = make_beam(
         energy,
@@ -179,12 +179,12 @@ def make_run(
         "DA02": [
             *devices.mono(beam, physics, rng("mono")),
             *devices.magnet(beam, current=current, rng=rng("magnet")),
-            *_motors(trains, _within("extra_motors", extra_motors, 0, 10_000), rng),
+            *_motors(trains, within("extra_motors", extra_motors, 0, 10_000), rng),
         ],
         "DA03": devices.digitizer(adc, beam, physics, rng("mcp")),
         **_camera(camera, beam, rng),
         **_modules(
-            _within("agipd", agipd, 0, 16), beam, seed, run, _within("frames", frames, 1, 352)
+            within("agipd", agipd, 0, 16), beam, seed, run, within("frames", frames, 1, 352)
         ),
     }
     aggregators = damage_sources(aggregators, faults, trains, version=format_version)
@@ -198,7 +198,7 @@ def make_run(
 def _sampled(mcp_pulses: int | None, pulses: int) -> int:
     """Pulses that the digitizer looks at; without beam it still looks at one slot."""
     most = max(1, pulses)
-    return most if mcp_pulses is None else _within("mcp_pulses", mcp_pulses, 1, most)
+    return most if mcp_pulses is None else within("mcp_pulses", mcp_pulses, 1, most)
 
 
 def _camera(
@@ -206,7 +206,7 @@ def _camera(
 ) -> dict[str, list[Source]]:
     if shape is None:
         return {}
-    rows, columns = (_within("a side of the camera", side, 1, 4096) for side in shape)
+    rows, columns = (within("a side of the camera", side, 1, 4096) for side in shape)
     return {"DA04": devices.camera((rows, columns), beam, rng("camera"))}
 
 
@@ -227,15 +227,15 @@ def _motors(trains: int, extra: int, rng: Callable[[str], np.random.Generator]) 
 
 
 def _pulse_ids(first: int, step: int, pulses: int) -> NDArray[np.intp]:
-    _within("pulses", pulses, 0, devices.XGM_LENGTH)
-    _within("pulse_step", step, 1, devices.BUNCH_SLOTS)
+    within("pulses", pulses, 0, devices.XGM_LENGTH)
+    within("pulse_step", step, 1, devices.BUNCH_SLOTS)
     last = devices.BUNCH_SLOTS - 1 - step * max(0, pulses - 1)
     if last < 0:
         raise ParameterError(
             f"{pulses} pulses at every {step}th slot do not fit in a train",
             hint=f"A train has {devices.BUNCH_SLOTS} slots",
         )
-    return _within("first_pulse", first, 0, last) + step * np.arange(pulses)
+    return within("first_pulse", first, 0, last) + step * np.arange(pulses)
 
 
 def _utc(time: datetime) -> datetime:
@@ -245,20 +245,4 @@ def _utc(time: datetime) -> datetime:
 def _first_train(first: int | None, run: int) -> int:
     if first is None:
         return FIRST_TRAIN + 20_000 * run
-    return _within("first_train", first, 1, 2**62)
-
-
-def _within(name: str, value: int, low: int, high: int) -> int:
-    try:
-        number = index(value)
-    except TypeError:
-        number = low - 1
-    if not low <= number <= high or isinstance(value, bool):
-        raise ParameterError(f"{name} must be an integer from {low} to {high}, not {value!r}")
-    return number
-
-
-def _one_of(name: str, value: str, values: Sequence[str]) -> str:
-    if value not in values:
-        raise ParameterError(f"{name} must be one of {', '.join(values)}, not {value!r}")
-    return value
+    return within("first_train", first, 1, 2**62)
