@@ -1,259 +1,295 @@
-"""Outputs of a cell as they come: coalesced, and kept small whatever the cell prints.
-
-Text beyond a limit goes to a file beside the notebook while it arrives; the
-notebook keeps its beginning, its end and a note. So does a picture or another
-rich output that is too large.
-"""
+"""Two outputs compared by the best evidence that both hold."""
 
 from __future__ import annotations
 
-import base64
-import binascii
-import json
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import IO, Any
+import re
+from base64 import b64decode
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
 
-from nbformat import NotebookNode
-from nbformat.v4 import new_output
+from beambook.recipe._align import aligned
+from beambook.recipe._cells import Output
+from beambook.recipe._figures import compare_figures
+from beambook.recipe._fingerprint import FIGURE, TABLE, VALUES
+from beambook.recipe._pictures import compare_pictures, compare_svg
+from beambook.recipe._record import RESULT
+from beambook.recipe._source import Reading
+from beambook.recipe._tables import compare_html, compare_tables, read_page
+from beambook.recipe._tally import Tally
+from beambook.recipe._text import Context, compare_texts
+from beambook.recipe._values import compare_json, compare_results, compare_shown_arrays
 
-from beambook.recipe._terminal import TerminalText
+__all__ = ["compare_outputs", "paired"]
 
-__all__ = ["OUTPUT_LIMIT", "CellOutputs", "OutputLimits"]
+WIDGET = "application/vnd.jupyter.widget-view+json"
+HTML, TEXT = "text/html", "text/plain"
+PICTURES = ("image/png", "image/jpeg", "image/gif", "image/webp")
 
-OUTPUT_LIMIT = 1_000_000
-RICH_FACTOR = 10
-SPILL_MOST = 1 << 30
-SHOWN = 4_000
-PIECES_MOST = 200
-SUFFIXES = {
-    "image/png": "png",
-    "image/jpeg": "jpg",
-    "image/gif": "gif",
-    "image/svg+xml": "svg",
-    "application/pdf": "pdf",
-    "text/html": "html",
-    "text/latex": "tex",
-    "text/markdown": "md",
-    "text/plain": "txt",
-}
-BINARY = {"image/png", "image/jpeg", "image/gif", "application/pdf"}
+# What a text says that only names what is shown beside it.
+_PLACEHOLDER = re.compile(
+    r"<(?:Figure size|IPython\.core\.display\.|pandas\.io\.formats\.style)[^>]*>"
+)
+
+OutputPair = tuple["Output | None", "Output | None"]
 
 
-@dataclass
-class OutputLimits:
-    """How much of a cell's output stays in the notebook, and where the rest goes.
+def paired(mine: tuple[Output, ...], theirs: tuple[Output, ...]) -> list[OutputPair]:
+    """Outputs that belong together: in order, of the same kind; the rest stay alone."""
+    signs = [[_sign(output) for output in outputs] for outputs in (mine, theirs)]
+    if signs[0] == signs[1] or len(mine) == len(theirs) == 1:
+        return list(zip(mine, theirs, strict=True))
+    return [
+        (None if i is None else mine[i], None if j is None else theirs[j])
+        for i, j in aligned(signs[0], signs[1])
+    ]
 
-    Attributes
-    ----------
-    folder : Path
-        The execution's; files go to ``outputs/`` in it.
-    text : int
-        Characters that stay per stream or text; ten times as many of a picture or rich output.
-    note : callable
-        Takes a line for the log.
+
+def _sign(output: Output) -> str:
+    """What an output is recognised by among those of its cell."""
+    if (result := output.get(RESULT)) is not None:
+        return f"result {result.get('name')}"
+    if any(mime.startswith("image/") for mime in output.data):
+        return "picture"
+    if output.kind == "display" and (TABLE in output.data or "<table" in output.data.get(HTML, "")):
+        return "table"
+    return output.kind
+
+
+def compare_outputs(
+    value: Output | None, reference: Output | None, context: Context, reading: Reading
+) -> Tally:
+    """Compare two outputs, or say that one is missing."""
+    if value is None or reference is None:
+        return _alone(value, reference)
+    if value.kind != reference.kind:
+        tally = Tally("error" if "error" in (value.kind, reference.kind) else "text")
+        tally.differ("output", _brief(value), _brief(reference))
+        return tally
+    if value.kind == "error":
+        return _errors(value, reference, context)
+    if value.kind == "stdout":
+        return _printed(value, reference, context, reading)
+    return _displayed(value, reference, context, reading)
+
+
+def _alone(value: Output | None, reference: Output | None) -> Tally:
+    there = value or reference
+    tally = Tally("error" if there is not None and there.kind == "error" else "outputs")
+    if value is None:
+        tally.differ("missing output", "", _brief(reference))
+    else:
+        tally.differ("output too many", _brief(value), "")
+    return tally
+
+
+def _brief(output: Output | None) -> str:
+    if output is None:
+        return ""
+    if output.kind == "error":
+        return f"{output.get('ename')}: {output.get('evalue')}"
+    result = output.get(RESULT)
+    text = str(output.get(TEXT) or read_page(str(output.get(HTML) or "")).text)
+    if result is None and (not text or _PLACEHOLDER.fullmatch(text.strip())):
+        return sorted(output.data)[0] if output.data else "nothing"
+    return text.strip()
+
+
+def _errors(value: Output, reference: Output, context: Context) -> Tally:
+    tally = Tally("error")
+    tally.word("error", value.get("ename"), reference.get("ename"))
+    compare_texts(value.get("evalue"), reference.get("evalue"), tally, context, where="message")
+    return tally
+
+
+def _printed(value: Output, reference: Output, context: Context, reading: Reading) -> Tally:
+    tally = Tally("text")
+    a, b = str(value.get(TEXT)), str(reference.get(TEXT))
+    if a != b:
+        (a, ignored), (b, _) = reading.scrub(a), reading.scrub(b)
+        tally.ignored += ignored
+    compare_texts(a, b, tally, context)
+    return tally
+
+
+def _displayed(value: Output, reference: Output, context: Context, reading: Reading) -> Tally:
+    if value.data == reference.data:
+        return _identical(value, context)
+    for evidence, applies, compare in _LADDER:
+        if applies(value.data) and applies(reference.data):
+            tally = Tally(evidence)
+            if evidence == "text" and reading.result:
+                tally.ignored += 1
+                tally.notes.append("the source says that this value is volatile")
+                return tally
+            compare(value.data, reference.data, tally, context)
+            if not tally.cannot:
+                _cross_check(value.data, reference.data, tally, context)
+                return tally
+            return _next_best(value, reference, context, tally)
+    tally = Tally("outputs")
+    kinds = [", ".join(sorted(output.data)) for output in (value, reference)]
+    tally.cannot = f"nothing static in common: {kinds[0]} here, {kinds[1]} in the reference"
+    return tally
+
+
+def _identical(value: Output, context: Context) -> Tally:
+    """The same bytes; still counted by the best evidence."""
+    for evidence, applies, compare in _LADDER:
+        if applies(value.data) and evidence not in ("picture", "geometry", "widget", "bytes"):
+            tally = Tally(evidence)
+            compare(value.data, value.data, tally, context)
+            tally.cannot = ""
+            return tally
+    return Tally("picture" if any(m.startswith("image/") for m in value.data) else "bytes", 1)
+
+
+def _next_best(value: Output, reference: Output, context: Context, tally: Tally) -> Tally:
+    """A figure without numbers still has its looks."""
+    if tally.evidence == "figure" and _pictures(value.data) and _pictures(reference.data):
+        looks = Tally("picture", notes=[tally.cannot])
+        _compare_pictures(value.data, reference.data, looks, context)
+        return looks
+    return tally
+
+
+Data = Mapping[str, Any]
+Applies = Callable[[Data], bool]
+Compare = Callable[[Data, Data, Tally, Context], None]
+
+
+def _has(mime: str) -> Applies:
+    return lambda data: mime in data
+
+
+def _by(mime: str, compare: Callable[[Any, Any, Tally, Context], None]) -> Compare:
+    return lambda a, b, tally, context: compare(a[mime], b[mime], tally, context)
+
+
+def _pictures(data: Data) -> bool:
+    return any(mime in data for mime in PICTURES)
+
+
+def _compare_pictures(a: Data, b: Data, tally: Tally, context: Context) -> None:
+    both = [m for m in PICTURES if m in a and m in b] or PICTURES
+    one, two = (next(data[m] for m in both if m in data) for data in (a, b))
+    try:
+        compare_pictures(b64decode(one), b64decode(two), tally)
+    except ValueError:
+        tally.cannot = "a picture cannot be read"
+
+
+def _data_mime(data: Data) -> str:
+    """JSON that holds what is shown (plotly, Vega, GeoJSON), by its MIME type."""
+    found = [m for m in sorted(data) if m.endswith("+json") or m == "application/json"]
+    own = (RESULT, FIGURE, TABLE, VALUES, WIDGET)
+    return next((m for m in found if m not in own and "exec" not in m and "load" not in m), "")
+
+
+def _compare_data(a: Data, b: Data, tally: Tally, context: Context) -> None:
+    mimes = _data_mime(a), _data_mime(b)
+    tally.word("type", *mimes)
+    compare_json(a[mimes[0]], b[mimes[1]], tally, context, "")
+
+
+def _is_html_of_its_own(data: Data) -> bool:
+    """HTML that says more than the text beside it, and that is not made by scripts."""
+    html, text = str(data.get(HTML, "")), str(data.get(TEXT, ""))
+    if not html or _is_xarray(data):
+        return False
+    page = read_page(html)
+    return bool(page.tables) or (bool(page.words) and _placeholder(text))
+
+
+def _is_xarray(data: Data) -> bool:
+    return bool(re.match(r"\s*<xarray\.|\s*dask\.array<|\s*Delayed\(", str(data.get(TEXT, ""))))
+
+
+def _placeholder(text: str) -> bool:
+    return not text.strip() or bool(_PLACEHOLDER.fullmatch(text.strip()))
+
+
+def _compare_pages(a: Data, b: Data, tally: Tally, context: Context) -> None:
+    compare_html(read_page(a[HTML]), read_page(b[HTML]), tally, context)
+
+
+def _is_text(data: Data) -> bool:
+    return any(mime in data for mime in _TEXTS) and not _placeholder(_text(data))
+
+
+_TEXTS = ("text/latex", "text/markdown", TEXT)
+
+
+def _text(data: Data) -> str:
+    return next((str(data[mime]) for mime in _TEXTS if mime in data), "")
+
+
+def _compare_text(a: Data, b: Data, tally: Tally, context: Context) -> None:
+    common = [mime for mime in _TEXTS if mime in a and mime in b]
+    one, two = (str(d[common[0]]) if common else _text(d) for d in (a, b))
+    compare_texts(one, two, tally, context)
+
+
+def _cannot_widget(a: Data, b: Data, tally: Tally, context: Context) -> None:
+    tally.cannot = "a widget, which leaves nothing static to compare"
+
+
+def _bytes(a: Data, b: Data, tally: Tally, context: Context) -> None:
+    common = [m for m in sorted(a) if m in b and m != TEXT]
+    if common and all(a[m] == b[m] for m in common):
+        tally.same()
+    else:
+        tally.cannot = f"{', '.join(common) or 'the outputs'} can only be compared byte by byte"
+
+
+_LADDER: tuple[tuple[str, Applies, Compare], ...] = (
+    ("result", _has(RESULT), _by(RESULT, compare_results)),
+    ("table", _has(TABLE), _by(TABLE, compare_tables)),
+    ("figure", _has(FIGURE), _by(FIGURE, compare_figures)),
+    ("values", _has(VALUES), _by(VALUES, compare_shown_arrays)),
+    ("data", lambda data: bool(_data_mime(data)), _compare_data),
+    ("widget", _has(WIDGET), _cannot_widget),
+    ("geometry", _has("image/svg+xml"), _by("image/svg+xml", compare_svg)),
+    ("picture", _pictures, _compare_pictures),
+    ("table as shown", _is_html_of_its_own, _compare_pages),
+    ("text", _is_text, _compare_text),
+    ("bytes", lambda data: True, _bytes),
+)
+
+
+def _cross_check(a: Data, b: Data, tally: Tally, context: Context) -> None:
+    """What is shown beside the best evidence must not contradict it.
+
+    Where the data are the same, a number in the text beside them that is not, is an output
+    that somebody changed, or a table formatted otherwise than its reference.
     """
-
-    folder: Path
-    text: int
-    note: Callable[[str], None]
-    used: set[str] = field(default_factory=set)
-
-    @property
-    def rich(self) -> int:
-        """Characters of rich output that stay."""
-        return RICH_FACTOR * self.text
-
-    def file(self, cell: int, what: str, suffix: str) -> Path:
-        """A new file for what does not stay in the notebook."""
-        stem = name = f"cell-{cell:02d}-{what}"
-        number = 1
-        while name in self.used:
-            number += 1
-            name = f"{stem}-{number}"
-        self.used.add(name)
-        folder = self.folder / "outputs"
-        folder.mkdir(exist_ok=True)
-        return folder / f"{name}.{suffix}"
+    if tally.count or tally.noisy or tally.evidence not in ("result", "table", "figure", "values"):
+        return
+    beside = Tally(tally.evidence)
+    printed = replace(context, coarse=True)
+    if tally.evidence == "figure":
+        _check_picture(a, b, beside)
+    elif HTML in a and HTML in b and not _is_xarray(a):
+        _compare_pages(a, b, beside, printed)
+    elif TEXT in a and TEXT in b:
+        compare_texts(str(a[TEXT]), str(b[TEXT]), beside, printed)
+    numbers_only = all(found.relative is not None for found in beside.differences)
+    if beside.count and (numbers_only or _styled(b) or tally.evidence == "figure"):
+        tally.notes.append("the stored data are the same, but not what is shown of them")
+        tally.count += beside.count
+        tally.differences = beside.differences
+        tally.picture = beside.picture
 
 
-class _Stream:
-    """Text of one stream output; spills to a file when it grows over the limit."""
-
-    def __init__(self, out: NotebookNode, cell: int, limits: OutputLimits) -> None:
-        self.out = out
-        self._cell = cell
-        self._limits = limits
-        self._text = TerminalText()
-        self._head = ""
-        self._tail = ""
-        self._file: IO[bytes] | None = None
-        self._path = Path()
-        self._seen = self._kept = 0
-
-    def push(self, text: str) -> None:
-        if self._file is None:
-            self._text.push(text)
-            if self._text.size <= self._limits.text:
-                return
-            text = self._spill()
-        self._write(text)
-
-    def settle(self) -> None:
-        """Put the text, or what stays of it, into the output."""
-        if self._file is None:
-            self.out.text = self._text.text()
-            return
-        self._file.close()
-        place = self._path.relative_to(self._limits.folder)
-        lost = f"; {self._seen - self._kept:,} more are lost" if self._seen > self._kept else ""
-        self.out.text = (
-            f"{self._head}\n\n… {self._seen:,} bytes in all, of which {self._kept:,} "
-            f"are in {place}{lost} …\n\n{self._tail}"
-        )
-        self._limits.note(f"cell {self._cell}: {self._seen:,} bytes of {self.out.name} → {place}")
-
-    def close(self) -> None:
-        if self._file is not None:
-            self._file.close()
-
-    def _spill(self) -> str:
-        self._path = self._limits.file(self._cell, self.out.name, "txt")
-        self._file = self._path.open("wb", buffering=0)
-        text = self._text.text()
-        self._text = TerminalText()
-        self._head = text[:SHOWN]
-        return text
-
-    def _write(self, text: str) -> None:
-        assert self._file is not None  # noqa: S101
-        data = text.encode(errors="surrogateescape")
-        self._seen += len(data)
-        self._tail = (self._tail + text[-SHOWN:])[-SHOWN:]
-        room = SPILL_MOST - self._kept
-        if room > 0:
-            self._kept += len(data[:room])
-            _write_all(self._file, data[:room])
+def _styled(data: Data) -> bool:
+    return bool(data.get(TABLE, {}).get("beambook", {}).get("styled"))
 
 
-class CellOutputs:
-    """Outputs of one cell while it runs.
-
-    Parameters
-    ----------
-    cell : int
-        Position of the cell in the notebook.
-    limits : OutputLimits
-    """
-
-    def __init__(self, cell: int, limits: OutputLimits) -> None:
-        self._cell = cell
-        self._limits = limits
-        self._streams: list[_Stream] = []
-        self._rich = 0
-
-    def stream(self, outs: list[NotebookNode], content: dict[str, str]) -> NotebookNode | None:
-        """Add text: to the last output if that is the same stream, as JupyterLab does.
-
-        Parameters
-        ----------
-        outs : list of NotebookNode
-            The cell's outputs.
-        content : dict
-            Of a ``stream`` message.
-
-        Returns
-        -------
-        NotebookNode or None
-            The output if it is a new one.
-        """
-        stream = self._stream_of(outs, content["name"])
-        is_new = stream is None
-        if stream is None:
-            out = new_output("stream", name=content["name"])  # type: ignore[no-untyped-call]
-            stream = _Stream(out, self._cell, self._limits)
-            outs.append(out)
-            self._streams.append(stream)
-        stream.push(content["text"])
-        return stream.out if is_new else None
-
-    def _stream_of(self, outs: list[NotebookNode], name: str) -> _Stream | None:
-        among = outs if len(outs) > PIECES_MOST else outs[-1:]
-        ids = {id(out) for out in among}
-        for stream in reversed(self._streams):
-            if stream.out.name == name and id(stream.out) in ids:
-                return stream
-        return None
-
-    def settle(self, cell: NotebookNode) -> None:
-        """Complete the outputs of `cell`."""
-        kept = {id(out) for out in cell.get("outputs", [])}
-        for stream in self._streams:
-            if id(stream.out) in kept:
-                stream.settle()
-            else:  # cleared by the cell itself
-                stream.close()
-
-    def fit(self, content: dict[str, Any]) -> None:
-        """Move what is too large out of the data of a display message."""
-        data = content["data"]
-        if not isinstance(data, dict):
-            return
-        places = {}
-        for mime, value in sorted(data.items()):
-            size = len(value) if isinstance(value, str) else len(json.dumps(value))
-            limit = self._limits.text if mime == "text/plain" else self._limits.rich
-            if size > limit or self._rich + size > 10 * self._limits.rich:
-                places[mime] = self._save(mime, data.pop(mime))
-            else:
-                self._rich += size
-        if places:
-            _say_where(content, places)
-
-    def fit_error(self, content: dict[str, Any]) -> None:
-        """Cut an error that is too large."""
-        whole = "\n".join(content.get("traceback") or [])
-        if len(whole) + len(content.get("evalue", "")) <= self._limits.text:
-            return
-        path = self._limits.file(self._cell, "error", "txt")
-        path.write_text(f"{content['ename']}: {content['evalue']}\n{whole}", errors="replace")
-        place = path.relative_to(self._limits.folder)
-        content["evalue"] = content["evalue"][:SHOWN] + f" … (all of it in {place})"
-        content["traceback"] = [whole[:SHOWN], f"… (all of it in {place}) …", whole[-SHOWN:]]
-        self._limits.note(f"cell {self._cell}: a large error → {place}")
-
-    def _save(self, mime: str, value: Any) -> str:
-        path = self._limits.file(self._cell, "output", SUFFIXES.get(mime, "json"))
-        path.write_bytes(_as_bytes(mime, value))
-        place = str(path.relative_to(self._limits.folder))
-        self._limits.note(f"cell {self._cell}: {path.stat().st_size:,} bytes of {mime} → {place}")
-        return place
-
-
-def _say_where(content: dict[str, Any], places: dict[str, str]) -> None:
-    """Leave a note in place of what was moved; pictures show from where they are."""
-    data = content["data"]
-    notes = [f"{mime} is in {place}" for mime, place in places.items()]
-    data["text/plain"] = "\n".join([data.get("text/plain", ""), *notes]).strip()
-    pictures = [place for mime, place in places.items() if mime.startswith("image/")]
-    if pictures and not any(mime.startswith("image/") for mime in data):
-        data["text/markdown"] = f"![{Path(pictures[0]).stem}]({pictures[0]})"
-    content.setdefault("metadata", {})["beambook"] = {"moved": places}
-
-
-def _as_bytes(mime: str, value: Any) -> bytes:
-    if not isinstance(value, str):
-        return json.dumps(value).encode()
-    if mime in BINARY:
-        try:
-            return base64.b64decode(value)
-        except binascii.Error:
-            pass
-    return value.encode(errors="surrogateescape")
-
-
-def _write_all(file: IO[bytes], data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[file.write(view) :]
+def _check_picture(a: Data, b: Data, beside: Tally) -> None:
+    """Same numbers, same Matplotlib: then pictures that look altogether different contradict."""
+    same_software = a[FIGURE].get("library") == b[FIGURE].get("library")
+    if same_software and _pictures(a) and _pictures(b):
+        looks = Tally("picture")
+        _compare_pictures(a, b, looks, Context())
+        if looks.count:
+            beside.add(looks)

@@ -1,0 +1,203 @@
+"""Pictures compared by their looks: the last resort.
+
+Two renderings of one figure differ in a third of their pixels between Matplotlib versions
+(text moves by a pixel, edges are smoothed otherwise), so pixels are not compared one by one:
+each pixel of one picture looks for its like in the other within two pixels. Ink that finds
+none is a difference; where there is none the two look similar, which is all that can be said.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from dataclasses import dataclass
+from typing import Any
+from xml.etree import ElementTree
+
+import numpy as np
+from numpy.typing import NDArray
+
+from beambook.recipe._tally import Tally
+from beambook.recipe._text import Context, compare_texts
+
+__all__ = ["Likeness", "compare_pictures", "compare_svg", "likeness"]
+
+Pixels = NDArray[np.uint8]
+
+REACH = 2  # pixels that a line may move
+COLOUR = 40  # of 255: colours closer than this are alike
+LARGEST = 1000  # pixels along a side that are looked at
+BLOCK = 16  # pixels
+# Measured between Matplotlib 3.8 and 3.11, see docs/explanation/comparison.md.
+SIMILAR = 5e-4
+DIFFERENT = 4e-3
+BLOCK_DIFFERENT = 0.3
+
+
+@dataclass(frozen=True)
+class Likeness:
+    """How alike two pictures look.
+
+    Attributes
+    ----------
+    similarity : float
+        Structural similarity of the grey pictures (Wang et al., 2004), 1 where they are equal.
+    unmatched : float
+        Fraction of pixels that have no like within two pixels in the other picture.
+    block : float
+        The same, in the worst block of 16 × 16 pixels.
+    resized : bool
+        The two have not the same size.
+    """
+
+    similarity: float
+    unmatched: float
+    block: float
+    resized: bool
+
+
+def compare_pictures(value: bytes, reference: bytes, tally: Tally) -> None:
+    """Compare two PNG or JPEG files; the tally gets a difference picture where they differ."""
+    if value == reference:
+        tally.same()
+        return
+    try:
+        a, b = _read(value), _read(reference)
+    except Exception as error:  # Pillow raises a dozen kinds for files that are no pictures
+        tally.cannot = f"a picture cannot be read ({type(error).__name__})"
+        return
+    if a.shape == b.shape and (a == b).all():
+        tally.same()
+        return
+    _judge(likeness(a, b), tally)
+    if tally.count or tally.cannot:
+        tally.picture = _difference_picture(a, b)
+
+
+def _judge(found: Likeness, tally: Tally) -> None:
+    seen = f"structural similarity {found.similarity:.3f}, {found.unmatched:.2%} unmatched"
+    if found.unmatched <= SIMILAR and found.block < BLOCK_DIFFERENT:
+        tally.within(0.0)
+        tally.notes.append(f"looks similar ({seen})")
+    elif found.unmatched >= DIFFERENT or (found.block > 0.5 and not found.resized):
+        tally.differ("picture", "looks different", "the reference", tolerance=seen)
+        tally.notes.append(f"looks different ({seen})")
+    else:
+        tally.cannot = f"the pictures look neither alike nor different ({seen})"
+
+
+def likeness(a: Pixels, b: Pixels) -> Likeness:
+    """Compare two pictures of shape (height, width, 3), uint8; `b` is resized to `a`."""
+    resized = a.shape != b.shape
+    if resized:
+        b = _resized(b, a.shape[1], a.shape[0])
+    alone = _alone(a, b) | _alone(b, a)
+    return Likeness(_similarity(a, b), float(alone.mean()), _worst_block(alone), resized)
+
+
+def _alone(a: Pixels, b: Pixels) -> NDArray[np.bool_]:
+    """Pixels of `a` that have no like in `b` nearby."""
+    height, width = a.shape[:2]
+    padded = np.pad(b, ((REACH, REACH), (REACH, REACH), (0, 0)), mode="edge").astype(np.int16)
+    here = a.astype(np.int16)
+    best = np.full((height, width), 255, dtype=np.int16)
+    for dy in range(2 * REACH + 1):
+        for dx in range(2 * REACH + 1):
+            step = np.abs(here - padded[dy : dy + height, dx : dx + width]).max(2)
+            np.minimum(best, step, out=best)
+    return best > COLOUR
+
+
+def _worst_block(alone: NDArray[np.bool_]) -> float:
+    height, width = (max(BLOCK, -(-n // BLOCK) * BLOCK) for n in alone.shape)
+    padded = np.zeros((height, width))
+    padded[: alone.shape[0], : alone.shape[1]] = alone
+    blocks = padded.reshape(height // BLOCK, BLOCK, width // BLOCK, BLOCK).mean((1, 3))
+    return float(blocks.max())
+
+
+def _similarity(a: Pixels, b: Pixels) -> float:
+    """Mean structural similarity with windows of 7 × 7 pixels."""
+    from scipy.ndimage import uniform_filter
+
+    x, y = a.astype(float).mean(2), b.astype(float).mean(2)
+    mean_x, mean_y = uniform_filter(x, 7), uniform_filter(y, 7)
+    var_x = uniform_filter(x * x, 7) - mean_x**2
+    var_y = uniform_filter(y * y, 7) - mean_y**2
+    both = uniform_filter(x * y, 7) - mean_x * mean_y
+    c1, c2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
+    top = (2 * mean_x * mean_y + c1) * (2 * both + c2)
+    return float((top / ((mean_x**2 + mean_y**2 + c1) * (var_x + var_y + c2))).mean())
+
+
+def _read(content: bytes) -> Pixels:
+    """A picture on white, of at most `LARGEST` pixels along a side."""
+    from PIL import Image
+
+    with Image.open(io.BytesIO(content)) as file:
+        picture = file.convert("RGBA")
+    white = Image.new("RGBA", picture.size, "white")
+    white.alpha_composite(picture)
+    largest = max(white.size)
+    if largest > LARGEST:
+        size = tuple(max(1, n * LARGEST // largest) for n in white.size)
+        white = white.resize((size[0], size[1]), Image.Resampling.BOX)
+    return np.asarray(white.convert("RGB"))
+
+
+def _resized(pixels: Pixels, width: int, height: int) -> Pixels:
+    from PIL import Image
+
+    picture = Image.fromarray(pixels)
+    return np.asarray(picture.resize((width, height), Image.Resampling.BILINEAR))
+
+
+def _difference_picture(a: Pixels, b: Pixels) -> bytes:
+    """The value in pale grey; in red what only it has, in blue what only the reference has."""
+    from PIL import Image
+
+    b = b if a.shape == b.shape else _resized(b, a.shape[1], a.shape[0])
+    pale = 255 - (255 - a.astype(int).mean(2)) * 0.25
+    shown = np.repeat(pale[..., None], 3, axis=2).astype(np.uint8)
+    darker = a.astype(int).sum(2) <= b.astype(int).sum(2)
+    alone = _alone(a, b) | _alone(b, a)
+    shown[alone & darker] = (214, 39, 40)
+    shown[alone & ~darker] = (31, 119, 180)
+    file = io.BytesIO()
+    Image.fromarray(shown).save(file, "PNG")
+    return file.getvalue()
+
+
+_PASSING = ("id", "href", "clip-path", "class", "aria-labelledby", "aria-describedby", "style")
+
+
+def compare_svg(value: str, reference: str, tally: Tally, context: Context) -> None:
+    """Compare two SVG pictures by their geometry and texts; identifiers do not count."""
+    compare_texts(_geometry(value), _geometry(reference), tally, context, where="svg")
+
+
+def _geometry(svg: str) -> str:
+    plain = re.sub(r"<!DOCTYPE[^>\[]*(?:\[.*?\])?\s*>", "", svg, flags=re.S)
+    try:
+        root = ElementTree.fromstring(plain)  # noqa: S314 no DOCTYPE is left, so no entities
+    except ElementTree.ParseError:
+        return svg
+    return "\n".join(line for element in root.iter() for line in _element(element))
+
+
+def _element(element: Any) -> list[str]:
+    tag = str(element.tag).rpartition("}")[2]
+    if (
+        tag in ("metadata", "date", "creator", "title", "defs", "style")
+        or "purl.org" in element.tag
+    ):
+        return []
+    kept = []
+    for name, text in sorted(element.attrib.items()):
+        short = name.rpartition("}")[2]
+        if short not in _PASSING:
+            kept.append(f"{short} {re.sub(r'(?<=[a-zA-Z])(?=[-+.0-9])', ' ', text)}")
+    if paint := re.findall(r"(?:fill|stroke): ?(#\w+|none)", element.attrib.get("style", "")):
+        kept.append(" ".join(paint))
+    kept.append((element.text or "").strip() if tag in ("text", "tspan") else "")
+    return [f"{tag} {'; '.join(kept)}"]

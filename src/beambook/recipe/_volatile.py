@@ -1,0 +1,74 @@
+"""Parts of a text that change whenever it is made: durations, addresses, progress, places.
+
+Two things say so. The looks: a memory address, ``Wall time: 1.2 s``. And the source: what
+``print(f"took {time.time() - t0:.1f} s for {n} trains")`` writes is volatile in its first
+slot and a result in its second (`_source`). Dates, paths and identifiers stay in the text;
+`_text` judges them in pairs.
+"""
+
+from __future__ import annotations
+
+import re
+
+__all__ = ["GONE", "PROGRESS", "scrub"]
+
+GONE = "⟨volatile⟩"
+
+_ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
+_UNIT = r"(?:ns|µs|μs|us|ms|s|secs?|seconds?|mins?|minutes?|h|hours?|hrs?|milliseconds?|m)\b"
+_NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?"
+_CLOCK = r"(?:\d+ days?,? )?\d+:\d\d(?::\d\d(?:\.\d+)?)?"
+_SPAN = rf"(?:{_CLOCK}|{_NUMBER}\s*{_UNIT}(?:[, ]+(?:and )?{_NUMBER}\s*{_UNIT})*)"
+_SPAN_OR_NUMBER = rf"(?:{_SPAN}|{_NUMBER}(?!\s*[\w%/]))"
+_WORK = (
+    r"(?:took|takes|taken|elapsed|wall[- ]?(?:clock)?[- ]?time|run[- ]?time|cpu[- ]?time|"
+    r"(?:execution|computation|computing|calculation|processing|elapsed|total|loading|running)"
+    r"[- ]time|time[- ](?:taken|elapsed|spent|needed|used)|ETA)"
+)
+_DONE = (
+    r"(?:finished|done|completed|executed|loaded|computed|calculated|processed|ran|read|wrote|"
+    r"written|saved|created|built|generated|imported|solved|simulated|trained|fetched|compiled)"
+)
+
+PROGRESS = re.compile(r"\d+%\|[^|\n]*\||[━█▏▎▍▌▋▊▉]{3,}")
+_LINE = re.compile(r"^.*(?:per loop \(mean|\d+%\|[^|\n]*\||[━█▏▎▍▌▋▊▉]{3,}).*$", re.M)
+_PARTS = tuple(
+    re.compile(pattern, flags)
+    for pattern, flags in (
+        (rf"(?<=CPU times: ).*|(?<=Wall time: ){_SPAN}", 0),
+        (r"The slowest run took .*\n.*cached\.?", 0),
+        (rf"\b(?:best of \d+: ){_SPAN}.*per loop", 0),
+        (rf"(?<=\b){_WORK}\b[^\n\d]{{0,24}}{_SPAN_OR_NUMBER}", re.I),
+        (rf"\b{_DONE}\b[^\n\d]{{0,30}}\bin (?:about )?{_SPAN}", re.I),
+        (rf"\bafter {_SPAN}(?= elapsed| of (?:computation|running|work))", re.I),
+        (rf"\b{_NUMBER}\s*(?:it|iterations?|iter|rows|items|files|[kKMG]i?B)/s(?:ec)?\b", 0),
+        (rf"\b{_NUMBER}\s*s/it\b", 0),
+        (r"\b(?:pid|process id|PID)\b\W{0,3}\d+", re.I),
+        (r"\b(?:localhost|127\.0\.0\.1|0\.0\.0\.0|\[::1\]):\d+", 0),
+        (r"\b(?:In|Out) ?\[\d+\]", 0),
+        (r"\S*ipykernel_\d+/\d+\.py(?::\d+)?", 0),
+        (r"<ipython-input-\d+-[0-9a-f]+>", 0),
+        (rf"\bmemory usage: {_NUMBER}\+? ?\w+", 0),
+        (r"\b(?:Python|CPython) \d+\.\d+\.\d+[^\n]*", 0),
+        (r"\bkernel-[0-9a-f-]{8,}\b", 0),
+        (r"\$(?:JOB|TMP)\w*", 0),
+    )
+)
+
+
+def scrub(text: str) -> tuple[str, int]:
+    """`text` without colours, overwritten lines and what looks volatile; and how many parts."""
+    text = _ANSI.sub("", text).replace("\r\n", "\n")
+    if "\r" in text or "\b" in text:
+        text = "\n".join(_last_overwrite(line) for line in text.split("\n"))
+    text, count = _LINE.subn("", text)
+    for pattern in _PARTS:
+        text, more = pattern.subn(GONE, text)
+        count += more
+    return text, count
+
+
+def _last_overwrite(line: str) -> str:
+    """What a terminal shows of a line that was written over and over."""
+    parts = [part for part in line.split("\r") if part.strip()]
+    return parts[-1] if parts else ""
