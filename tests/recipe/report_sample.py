@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import io
 import json
+import struct
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -120,6 +122,19 @@ def figure(kind: str = "svg", *, points: int = 120) -> bytes:
     return buffer.getvalue()
 
 
+def dot(pixels: bytes) -> bytes:
+    """A grey PNG of 8 × 8 pixels, with `pixels` as its compressed data if there are any."""
+
+    def chunk(kind: bytes, body: bytes) -> bytes:
+        check = zlib.crc32(kind + body)
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", check)
+
+    header = struct.pack(">IIBBBBB", 8, 8, 8, 2, 0, 0, 0)
+    data = pixels or zlib.compress(b"\0" + b"\x80" * 24 + (b"\0" + b"\x80" * 24) * 7)
+    parts = [chunk(b"IHDR", header), chunk(b"IDAT", data), chunk(b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
+
+
 def png(**options: Any) -> str:
     """A PNG as notebooks hold it."""
     return base64.b64encode(figure("png", **options)).decode()
@@ -195,7 +210,7 @@ def rich(*, broken: bool = True) -> Any:
         ),
         code(
             "run = 487  # run number\nbins = 80  # bins of photon energy\n"
-            "edge_range = (8300.0, 8420.0)  # eV; range that is shown",
+            "edge_range = (8300.0, 8420.0)  # range that is shown [eV]",
             tags=["parameters"],
         ),
         new_markdown_cell(THEORY.replace(r"\ce,", "a salt,")),
@@ -249,10 +264,11 @@ def record(status: str = "done", **more: Any) -> dict[str, Any]:
     """An ``execution.json``."""
     return {
         "id": "20260301-101500-xas-a1b2c3",
-        "recipe": "xas",
+        "recipe": {"name": "xas", "title": "X-ray absorption spectrum"},
         "status": status,
         "started": "2026-03-01T10:15:00+00:00",
         "ended": "2026-03-01T10:15:07.500000+00:00",
+        "seconds": 7.5,
         "values": {"run": 487, "bins": 80, "edge_range": [8300.0, 8420.0]},
         "host": "max-exfl123",
         "user": "scientist",

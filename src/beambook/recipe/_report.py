@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from beambook.card import Card, Described
-from beambook.recipe._notebook import write_atomically
+from beambook.recipe._notebook import title_of, write_atomically
 from beambook.recipe._report_elements import Document
 from beambook.recipe._report_html import html_page
 from beambook.recipe._report_images import Images
@@ -115,7 +115,7 @@ class Report(Described):
             "cells": str(len(subject.notebook.cells)),
             "errors": str(len(subject.errors())),
         }
-        return Card("Report", subject.title, facts, hints=("report.html(path)", "report.pdf(path)"))
+        return Card("Report", title_of(subject.notebook, subject.title), facts, hints=("report.html(path)", "report.pdf(path)"))
 
     def _document(self, *, code: bool) -> Document:
         images = Images(self._subject.path.parent)

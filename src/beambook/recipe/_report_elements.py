@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from beambook.recipe._notebook import heading_above
-from beambook.recipe._report_images import BadImage, Images, decoded
+from beambook.recipe._report_images import BadImage, Image, Images, decoded
 from beambook.recipe._report_markdown import Formulas
 from beambook.recipe._report_tables import cut_rows, styles
 from beambook.recipe._report_text import clean_text, plain_text, shorten
@@ -174,7 +174,9 @@ class Document:
                 content = clean_text(text).encode() if raw else decoded(text)
                 width = size.get("width") if isinstance(size, dict) else None
                 alt = plain_text(str(data.get("text/plain", "")))[:200]
-                self._figure(self.images.add(content, alt=alt, width=width), data)
+                name = self.images.add(content, alt=alt, width=width)
+                self._note_lost(name)
+                self._figure(name, data)
                 return True
             except BadImage as error:
                 self.note(str(error))
@@ -182,6 +184,11 @@ class Document:
             what = plain_text(str(data.get("text/plain", ""))) or tried[0]
             self._add("remark", f"A damaged picture is not shown: {what}")
         return bool(tried)
+
+    def _note_lost(self, name: str) -> None:
+        image = self.images.found[name]
+        if isinstance(image, Image) and image.lost:
+            self.note(image.lost)
 
     def _figure(self, image: str, data: dict[str, Any]) -> None:
         caption = self._option("caption") or _drawn_title(data.get(FIGURE))
@@ -273,6 +280,8 @@ class Document:
 
     def source_of(self, element: Element) -> str:
         """What stands in the notebook, for an element that cannot be set."""
+        if element.kind == "image":
+            return f"A picture that cannot be set. {element.text}".strip()
         text = str(element.more.get("source", element.text))
         return markup.unescape(re.sub(r"<[^>]*>", " ", text)) if element.kind == "html" else text
 

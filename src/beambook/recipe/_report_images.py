@@ -6,7 +6,8 @@ import base64
 import binascii
 import re
 import zlib
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, unquote_to_bytes
@@ -16,6 +17,13 @@ __all__ = ["BadImage", "Image", "Images", "read_image"]
 MOST_PIXELS = 80_000_000
 MOST_BYTES = 64_000_000
 POINTS = {"pt": 1.0, "px": 0.75, "": 0.75, "in": 72.0, "cm": 72 / 2.54, "mm": 7.2 / 2.54, "pc": 12}
+OUTSIDE = re.compile(
+    rb"(<(?:\w+:)?(?:image|feImage)\b[^>]*?\bhref\s*=\s*)([\"'])(?!#|data:)[^\"']*\2", re.S | re.I
+)
+NOTHING = (  # one transparent pixel
+    b"data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhf"
+    b"DwAChwGA60e6kgAAAABJRU5ErkJggg=="
+)
 
 
 class BadImage(ValueError):
@@ -33,12 +41,15 @@ class Image:
         ``png``, ``jpg``, ``gif``, ``webp`` or ``svg``.
     width, height : float
         Natural size, in pt (1/72 inch); 0 when the file does not say.
+    lost : str
+        What of it is not shown.
     """
 
     content: bytes
     kind: str
     width: float
     height: float
+    lost: str = ""
 
     @property
     def mime(self) -> str:
@@ -73,11 +84,12 @@ class Images:
         return name
 
     def resolve(self, name: str, source: str, attachments: dict[str, Any], *, alt: str = "") -> str:
-        """Find the picture that a text names; returns why it cannot be shown, else nothing."""
+        """Find the picture that a text names; returns what of it cannot be shown and why."""
         self.alts[name] = alt
         try:
-            self.found[name] = read_image(self._bytes(source, attachments))
-            return ""
+            image = read_image(self._bytes(source, attachments))
+            self.found[name] = image
+            return image.lost
         except BadImage as error:
             self.found[name] = str(error)
             return str(error)
@@ -125,8 +137,9 @@ def read_image(content: bytes, *, width: Any = None) -> Image:
     """
     for kind, magic, size in READERS:
         if re.match(magic, content, re.S):
-            image = Image(content, kind, *size(content))
-            return _scaled(image, width)
+            width_pt, height_pt = size(content)
+            content, lost = _self_contained(content) if kind == "svg" else (content, "")
+            return _scaled(Image(content, kind, width_pt, height_pt, lost), width)
     raise BadImage("a picture is damaged or of an unknown kind")
 
 
@@ -137,31 +150,60 @@ def _scaled(image: Image, width: Any) -> Image:
         return image
     if not (1 <= wanted <= 1e5 and image.width):
         return image
-    return Image(image.content, image.kind, wanted, image.height * wanted / image.width)
+    return replace(image, width=wanted, height=image.height * wanted / image.width)
+
+
+def _self_contained(svg: bytes) -> tuple[bytes, str]:
+    """An SVG without the pictures that it would fetch."""
+    svg, count = OUTSIDE.subn(rb"\1\2" + NOTHING + rb"\2", svg)
+    return svg, "an SVG names pictures that lie elsewhere; they are not fetched" if count else ""
 
 
 def _png(content: bytes) -> tuple[float, float]:
-    at, density, seen, size = 8, 0.0, set(), (0, 0)
+    damaged = BadImage("a PNG picture is damaged or cut off")
+    density, size, last = 0.0, (0, 0), b""
+    inflate, pixels = zlib.decompressobj(), 0
+    for kind, body in _chunks(content):
+        if kind == b"IHDR" and len(body) == 13:
+            size = (int.from_bytes(body[:4]), int.from_bytes(body[4:8]))
+            _in_points(size, 0)
+        elif kind == b"pHYs" and len(body) == 9 and body[8] == 1:
+            density = int.from_bytes(body[:4]) * 0.0254
+        elif kind == b"IDAT":
+            pixels += _inflated(inflate, body)
+        last = kind
+    if last != b"IEND" or pixels < size[1] or not inflate.eof:
+        raise damaged
+    return _in_points(size, density)
+
+
+def _chunks(content: bytes) -> Iterator[tuple[bytes, bytes]]:
+    at = 8
     while at + 12 <= len(content):
-        length = int.from_bytes(content[at : at + 4])
-        kind, body = content[at + 4 : at + 8], content[at + 8 : at + 8 + length]
-        check = content[at + 8 + length : at + 12 + length]
+        end = at + 8 + int.from_bytes(content[at : at + 4])
+        kind, body, check = content[at + 4 : at + 8], content[at + 8 : end], content[end : end + 4]
         if len(check) < 4 or int.from_bytes(check) != zlib.crc32(kind + body):
             raise BadImage("a PNG picture is damaged or cut off")
-        if kind == b"IHDR" and length == 13:
-            size = (int.from_bytes(body[:4]), int.from_bytes(body[4:8]))
-        if kind == b"pHYs" and length == 9 and body[8] == 1:
-            density = int.from_bytes(body[:4]) * 0.0254
-        seen.add(kind)
-        at += 12 + length
-    if not {b"IHDR", b"IDAT", b"IEND"} <= seen:
-        raise BadImage("a PNG picture is damaged or cut off")
-    return _in_points(size, density)
+        yield kind, body
+        at = end + 4
+
+
+def _inflated(inflate: Any, body: bytes) -> int:
+    """How many bytes `body` unpacks to; none of them is kept."""
+    count = 0
+    try:
+        while body and count <= 8 * MOST_PIXELS:
+            count += len(inflate.decompress(body, 1 << 20))
+            body = inflate.unconsumed_tail
+    except zlib.error as error:
+        raise BadImage("a PNG picture is damaged or cut off") from error
+    return count
 
 
 def _jpeg(content: bytes) -> tuple[float, float]:
     at = 2
-    while at + 9 < len(content) and content[at] == 0xFF:
+    whole = content.rfind(b"\xff\xd9") > 0
+    while whole and at + 9 < len(content) and content[at] == 0xFF:
         marker = content[at + 1]
         if marker in range(0xC0, 0xD0) and marker not in (0xC4, 0xC8, 0xCC):
             height, width = content[at + 5 : at + 7], content[at + 7 : at + 9]
@@ -176,9 +218,17 @@ def _gif(content: bytes) -> tuple[float, float]:
 
 
 def _webp(content: bytes) -> tuple[float, float]:
-    if len(content) < 30:
+    kind = content[12:16]
+    if kind == b"VP8X" and len(content) > 30:
+        size = [1 + int.from_bytes(content[i : i + 3], "little") for i in (24, 27)]
+    elif kind == b"VP8 " and len(content) > 30:
+        size = [int.from_bytes(content[i : i + 2], "little") & 0x3FFF for i in (26, 28)]
+    elif kind == b"VP8L" and len(content) > 25:
+        bits = int.from_bytes(content[21:25], "little")
+        size = [1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)]
+    else:
         raise BadImage("a WebP picture is damaged or cut off")
-    return 0.0, 0.0
+    return _in_points((size[0], size[1]), 0)
 
 
 def _svg(content: bytes) -> tuple[float, float]:

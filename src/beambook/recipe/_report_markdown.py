@@ -28,8 +28,8 @@ SPANS = re.compile(
     |(?P<environment>\\begin{{(?P<name>{ENVIRONMENTS})}}.*?\\end{{(?P=name)}})
     |\\\\\[(?P<brackets>.+?)\\\\\]
     |\\\\\((?P<parentheses>.+?)\\\\\)
-    |(?<![\\$\w])\$(?P<inline>(?!\s|\$)(?:\\.|[^$\\])+?(?<!\s))\$(?![\d$])
-    |(?<![\\$\w])\$(?P<spaced>[ ](?:\\.|[^$\\\n])*?[\\^_=](?:\\.|[^$\\\n])*?[ ])\$(?![\d$])
+    |(?<![\\$\w])\$(?P<inline>(?!\s|\$)(?:\\.|[^$\\`\n]|\n(?!\s*\n))+?(?<!\s))\$(?![\d$])
+    |(?<![\\$\w])\$(?P<spaced>[ ](?:\\.|[^$\\`\n])*?[\\^_=+](?:\\.|[^$\\`\n])*?[ ])\$(?![\d$])
     |(?P<reference>\\(?:eq)?ref{{(?P<label>[^}}]+)}})
     """,
     re.S | re.M | re.X,
@@ -38,6 +38,19 @@ MACRO = re.compile(
     r"\\(?:(?:re)?newcommand|providecommand|DeclareMathOperator)\*?\s*\{?\\[A-Za-z]+\}?"
     r"(?:\[\d\])?(?:\[[^\]]*\])?\s*(?=\{)|\\def\\[A-Za-z]+(?:#\d)*(?=\{)"
 )
+COMMON = {
+    "bra": r"[1]{\left\langle #1\right|}",
+    "ket": r"[1]{\left| #1\right\rangle}",
+    "braket": r"[1]{\left\langle #1\right\rangle}",
+    "abs": r"[1]{\left| #1\right|}",
+    "norm": r"[1]{\left\| #1\right\|}",
+    "dd": r"{\mathrm{d}}",
+    "dv": r"[2]{\frac{\mathrm{d}#1}{\mathrm{d}#2}}",
+    "pdv": r"[2]{\frac{\partial #1}{\partial #2}}",
+    "degree": r"{^\circ}",
+    "celsius": r"{^\circ\mathrm{C}}",
+    "micro": r"{\mu}",
+}
 
 
 @dataclass
@@ -91,7 +104,10 @@ class Formulas:
         }
 
     def _used(self, tex: str) -> list[str]:
-        return self.macros if self.macros and "\\" in tex else []
+        names = set(re.findall(r"\\([A-Za-z]+)", tex))
+        own = {name for macro in self.macros for name in re.findall(r"\\([A-Za-z]+)", macro)[:2]}
+        common = [f"\\newcommand{{\\{n}}}{COMMON[n]}" for n in sorted(names & set(COMMON) - own)]
+        return [*common, *(self.macros if names else [])]
 
     def _numbered(self, tex: str) -> str:
         tex = re.sub(r"\\tag\*?\{([^}]*)\}", r"\\qquad\\text{(\1)}", tex)
@@ -109,7 +125,8 @@ def _known(tex: str) -> str:
     tex = re.sub(r"\\(begin|end)\{equation\*?\}", "", tex)
     tex = re.sub(r"\\(begin|end)\{(?:eqnarray|align|flalign|alignat)\*?\}", r"\\\1{aligned}", tex)
     tex = re.sub(r"\\(begin|end)\{(?:gather|multline)\*?\}", r"\\\1{gathered}", tex)
-    return re.sub(r"\\hline\b|\\displaystyle\b", "", tex).strip()
+    tex = re.sub(r"\\require\{\w+\}|\\hline\b|\\displaystyle\b", "", tex)
+    return re.sub(r"\{\\(bf|rm|it|sf|tt)\s+([^{}]*)\}", r"\\math\1{\2}", tex).strip()
 
 
 def _chemistry(tex: str) -> str:

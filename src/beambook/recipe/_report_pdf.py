@@ -23,7 +23,7 @@ from beambook.errors import MissingPackage, ReportError
 from beambook.recipe._report_elements import Document, Element
 from beambook.recipe._report_facts import size
 from beambook.recipe._report_front import Front
-from beambook.recipe._report_images import Image, Images
+from beambook.recipe._report_images import Image
 from beambook.recipe._report_pandoc import INSTALL, RESOURCES, Body
 from beambook.recipe._report_subject import Subject
 from beambook.recipe._report_text import plain_text, wrap
@@ -37,12 +37,11 @@ SCALE = 0.82  # screen figures are drawn large for paper
 TALLEST = 560.0  # pt
 WORKER = Path(__file__).with_name("_typst_worker.py")
 MISSING = re.compile(r"error: PDF/A-3b error: the text `?(\".*?\")`? could not be displayed")
-PLACE = re.compile(r"e/(\d+)\.typ")
+PLACE = re.compile(r"\be/(\d+)\.typ")
+PICTURE = re.compile(r"images/(\w+)\.\w+:")
 
 
-def pdf_bytes(
-    subject: Subject, document: Document, body: Body, folder: Path, *, limit: int = ATTACHED_BYTES
-) -> bytes:
+def pdf_bytes(subject: Subject, document: Document, body: Body, folder: Path) -> bytes:
     """Compile the report in `folder`, an empty one.
 
     Raises
@@ -54,7 +53,7 @@ def pdf_bytes(
     """
     if find_spec("typst") is None:
         raise MissingPackage("A PDF needs typst, which is not installed", hint=INSTALL)
-    press = _Press(subject, document, body, folder, limit)
+    press = _Press(subject, document, body, folder)
     press.lay_out()
     return press.compile()
 
@@ -67,7 +66,6 @@ class _Press:
     document: Document
     body: Body
     folder: Path
-    limit: int
     front: Front = field(init=False)
     boxes: set[str] = field(default_factory=set)
     as_source: set[int] = field(default_factory=set)
@@ -78,7 +76,8 @@ class _Press:
         (self.folder / "e").mkdir()
         template = (RESOURCES / "template.typ").read_text(encoding="utf-8")
         (self.folder / "template.typ").write_text(template, encoding="utf-8")
-        self._write("images.json", _pictures(self.document.images, self.folder))
+        (self.folder / "images").mkdir()
+        self._write_pictures()
         self.attached = self._attach()
 
     def compile(self) -> bytes:
@@ -102,11 +101,25 @@ class _Press:
         if lacking := found - self.boxes:
             self.boxes |= lacking
             self._tell_boxes()
+            self._write_pictures()
+            return True
+        if bad := {name for name in PICTURE.findall(text) if self._shown(name)}:
+            self._drop_pictures(bad, answer["message"])
             return True
         blamed = {int(number) for number in PLACE.findall(text)} - self.as_source
         for number in blamed:
             self._blame(number, answer["message"])
         return bool(blamed)
+
+    def _shown(self, name: str) -> bool:
+        return isinstance(self.document.images.found.get(name), Image)
+
+    def _drop_pictures(self, names: set[str], message: str) -> None:
+        for name in names:
+            self.document.images.found[name] = "a picture that cannot be set"
+        self.document.cell = 0
+        self.document.note(f"a picture cannot be set (typst: {message[:120]})")
+        self._write_pictures()
 
     def _blame(self, number: int, message: str) -> None:
         self.as_source.add(number)
@@ -213,19 +226,18 @@ class _Press:
         paths = [(self.subject.path, "source", "application/x-ipynb+json", "executed notebook")]
         if record := self.subject.record_path:
             paths.append((record, "supplement", "application/json", "record of the execution"))
-        (self.folder / "attached").mkdir()
         return [self._attachment(*each) for each in paths]
 
     def _attachment(self, path: Path, relationship: str, mime: str, what: str) -> dict[str, str]:
         content = path.read_bytes()
-        if len(content) > self.limit:
+        if len(content) > ATTACHED_BYTES:
             digest = hashlib.sha256(content).hexdigest()
             told = f"{path.name}, {size(len(content))}, not attached; sha256 {digest}"
             return {"what": what, "told": told}
         name = "notebook.ipynb" if relationship == "source" else "execution.json"
-        (self.folder / "attached" / name).write_bytes(content)
+        (self.folder / name).write_bytes(content)
         return {
-            "path": f"/attached/{name}",
+            "path": name,
             "relationship": relationship,
             "mime": mime,
             "description": what,
@@ -244,9 +256,34 @@ class _Press:
     def _boxed(self, text: str) -> str:
         return text.translate({ord(char): "□" for char in self.boxes}) if self.boxes else text
 
+    def _write_pictures(self) -> None:
+        images = self.document.images
+        pictures: dict[str, Any] = {}
+        for name, image in images.found.items():
+            if not isinstance(image, Image):
+                pictures[name] = {"missing": str(image)}
+                continue
+            path = f"/images/{name}.{image.kind}"
+            content = image.content
+            if self.boxes and image.kind == "svg":
+                content = self._boxed(content.decode(errors="replace")).encode()
+            (self.folder / path[1:]).write_bytes(content)
+            pictures[name] = {
+                "path": path,
+                "width": _width(image),
+                "alt": images.alts.get(name, ""),
+            }
+        self._write("images.json", pictures)
+
     def _write(self, name: str, content: Any) -> None:
         text = self._boxed(json.dumps(content, ensure_ascii=False))
         (self.folder / name).write_text(text, encoding="utf-8")
+
+
+def _width(image: Image) -> float:
+    """Width on paper, in pt; 0 when the picture does not tell its own."""
+    tall = max(1.0, image.height * SCALE / TALLEST)
+    return image.width * SCALE / tall
 
 
 def _unquoted(text: str) -> str:
@@ -259,22 +296,6 @@ def _set_text(element: Element) -> str:
     return (
         text if element.kind == "remark" else wrap(text, COLUMNS + 16 * (element.kind == "stderr"))
     )
-
-
-def _pictures(images: Images, folder: Path) -> dict[str, Any]:
-    (folder / "images").mkdir()
-    pictures: dict[str, Any] = {}
-    for name, image in images.found.items():
-        if not isinstance(image, Image):
-            pictures[name] = {"missing": str(image)}
-            continue
-        path = f"/images/{name}.{image.kind}"
-        (folder / path[1:]).write_bytes(image.content)
-        width = image.width * SCALE
-        if image.height * SCALE > TALLEST:
-            width *= TALLEST / (image.height * SCALE)
-        pictures[name] = {"path": path, "width": width, "alt": images.alts.get(name, "")}
-    return pictures
 
 
 def _breakable(rows: list[list[str]]) -> list[list[str]]:

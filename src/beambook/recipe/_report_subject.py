@@ -91,7 +91,7 @@ class Subject:
         """Status of the execution; of a notebook alone, whether it holds an error."""
         if status := self.record.get("status"):
             return one_line(status)
-        return "failed" if self.errors() else ("done" if self._ran() else "")
+        return "failed" if self.errors() else ""
 
     def find(self, *names: str) -> Any:
         """The first of `names` that the record has, at the top or one level down."""
@@ -119,9 +119,6 @@ class Subject:
         """What the notebook's metadata says of itself."""
         own = self.notebook.metadata.get("beambook")
         return (own.get(name) if isinstance(own, dict) else "") or self.notebook.metadata.get(name)
-
-    def _ran(self) -> bool:
-        return any(c.get("execution_count") is not None for c in self.notebook.cells)
 
 
 def _read_record(path: Path) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from html import escape
 __all__ = ["ansi_html", "clean_text", "plain_text", "shorten", "wrap"]
 
 ESCAPE = re.compile(r"\x1b\[([0-9;:?]*)([@-~])|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[@-Z\\-_=>]")
-CONTROL = {code: chr(0x2400 + code) for code in range(32) if code not in (9, 10)} | {127: "␡"}
+CONTROL = dict.fromkeys({*range(32), 127} - {9, 10}, "\ufffd")
 NAMES = ("black", "red", "green", "yellow", "blue", "magenta", "cyan", "white")
 
 
@@ -19,7 +19,7 @@ def clean_text(text: str) -> str:
     Examples
     --------
     >>> clean_text("a\x00b\ud800")
-    'a␀b?'
+    'a�b?'
     """
     return text.encode(errors="replace").decode().replace("\r\n", "\n").translate(CONTROL)
 

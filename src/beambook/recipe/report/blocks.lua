@@ -27,7 +27,12 @@ local function write(blocks, prefix)
   local options = pandoc.WriterOptions {
     html_math_method = "mathml", identifier_prefix = prefix or "", wrap_text = "none",
   }
-  return pandoc.write(pandoc.Pandoc(blocks), HTML and "html5" or "typst", options)
+  local text = pandoc.write(pandoc.Pandoc(blocks), HTML and "html5" or "typst", options)
+  if not (HTML and prefix) then return text end
+  -- the prefix keeps footnotes of two cells apart; ids that are unique by themselves do not need it
+  return (text:gsub('id="' .. prefix:gsub("%-", "%%-") .. '([^"]+)"', function(id)
+    return state.ids[id] and ('id="%s"'):format(id)
+  end))
 end
 
 local function raw(text)
@@ -79,7 +84,7 @@ local function formula(math)
     { html_math_method = "mathml" })
   if shown:find("<math", 1, true) then return el end
   note("a formula is shown as its TeX source: " .. math.source:gsub("%s+", " "):sub(1, 60))
-  return pandoc.Code(math.source:gsub("%s+", " "))
+  return pandoc.Code((math.source:gsub("%s+", " ")))
 end
 
 local function source_again(text, maths)
@@ -197,18 +202,79 @@ local function columns(t)
   return info
 end
 
--- Width at which the table fits: a digit is about half the size of the font wide.
-local function fit(info)
-  local characters = 0
-  for _, column in ipairs(info) do
-    characters = characters + math.max(column.word, math.min(column.long, 36))
+-- Size of type at which these columns fit into a width: a digit is about half of it wide.
+local function size_for(info, picked, width)
+  local characters, n = 0, 0
+  for _, i in ipairs(picked) do
+    characters = characters + math.max(info[i].word, math.min(info[i].long, 36))
+    n = n + 1
   end
-  local function size(width)
-    return math.min(9, width / (characters * 0.52 + #info * 0.9))
+  return math.min(9, width / (characters * 0.52 + n * 0.9))
+end
+
+local function all_columns(info)
+  local picked = {}
+  for i = 1, #info do picked[i] = i end
+  return picked
+end
+
+local function plain_grid(t)
+  local plain = true
+  each_cell(t, function(cell) if cell.col_span > 1 or cell.row_span > 1 then plain = false end end)
+  return plain
+end
+
+-- Groups of columns that can be read upright; the first column is repeated in each.
+local function groups(info)
+  local parts, part = {}, { 1 }
+  for i = 2, #info do
+    part[#part + 1] = i
+    if #part > 2 and size_for(info, part, job.text_width) < 6.5 then
+      part[#part] = nil
+      parts[#parts + 1] = part
+      part = { 1, i }
+    end
   end
-  local upright = size(job.text_width)
-  if upright >= 5.5 then return upright, false end
-  return math.max(3, size(job.text_height)), true
+  parts[#parts + 1] = part
+  return parts
+end
+
+local function only_columns(t, picked)
+  local part = t:clone()
+  local function pick(list)
+    local out = pandoc.List {}
+    for _, i in ipairs(picked) do out:insert(list[i]) end
+    return out
+  end
+  local function rows(list) for _, row in ipairs(list) do row.cells = pick(row.cells) end return list end
+  local head, foot, bodies = part.head, part.foot, part.bodies
+  head.rows, foot.rows = rows(head.rows), rows(foot.rows)
+  for _, body in ipairs(bodies) do body.head, body.body = rows(body.head), rows(body.body) end
+  part.head, part.foot, part.bodies = head, foot, bodies
+  part.colspecs = pick(t.colspecs)
+  return part
+end
+
+local function sized(t, size)
+  t.attributes["typst:text:size"] = ("%.2fpt"):format(size)
+  return t
+end
+
+local function fitted(t, info)
+  local upright = size_for(info, all_columns(info), job.text_width)
+  if upright >= 5.5 then return sized(t, upright) end
+  local turned = size_for(info, all_columns(info), job.text_height)
+  if turned >= 5.5 or not plain_grid(t) then
+    return { rawblock("#bb-turned["), sized(t, math.max(3, turned)), rawblock("]") }
+  end
+  note("a table of " .. #info .. " columns is shown in parts")
+  local parts, size = pandoc.Blocks {}, 9
+  for _, picked in ipairs(groups(info)) do
+    size = math.min(size, size_for(info, picked, job.text_width))
+    parts:insert(only_columns(t, picked))
+  end
+  for _, part in ipairs(parts) do sized(part, size) end
+  return parts
 end
 
 local function bounds_ok(t)
@@ -236,10 +302,7 @@ local function dress_table(t, rules)
   if HTML then
     return { rawblock('<div class="table">'), t, rawblock("</div>") }
   end
-  local size, turned = fit(info)
-  t.attributes["typst:text:size"] = ("%.2fpt"):format(size)
-  if turned then return { rawblock("#bb-turned["), t, rawblock("]") } end
-  return t
+  return fitted(t, info)
 end
 
 -- ---- the parts of the text -----------------------------------------------------------------
@@ -513,13 +576,17 @@ function kinds.code(el)
   return { pandoc.CodeBlock(el.text, pandoc.Attr(unique("code-" .. el.index, "code"), { el.lang })) }
 end
 
+local function reason(message)
+  return (tostring(message):gsub("stack traceback.*", ""):gsub("%s+", " "):sub(1, 120))
+end
+
 local function run(el)
   state.cell, state.element = el.cell, el.index
   if el.label and el.label ~= "" then el.label = el.label:gsub("[^%w_:.-]", "-") end
   local ok, blocks = pcall(kinds[el.kind], el)
   if ok then return blocks end
-  note("a part is shown as its source: " .. tostring(blocks):gsub("%s+", " "):sub(1, 120))
-  return { pandoc.CodeBlock(el.text or "") }
+  note("a part is shown as its source: " .. reason(blocks))
+  return { pandoc.CodeBlock(el.source or el.text) }
 end
 
 local function main()
@@ -529,8 +596,8 @@ local function main()
   for i, el in ipairs(job.elements) do
     local ok, out = pcall(finish, el)
     if not ok then
-      note("a part is shown as its source: " .. tostring(out):gsub("%s+", " "):sub(1, 120))
-      out = write({ pandoc.CodeBlock(el.text or "") })
+      note("a part is shown as its source: " .. reason(out))
+      out = write({ pandoc.CodeBlock(el.source or el.text) })
     end
     fragments[i] = { index = el.index, text = out }
   end
