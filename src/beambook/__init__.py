@@ -26,6 +26,7 @@ _HOME = {
     "check": "data",
     "check_window": "analysis",
     "compare": "recipe",
+    "edge_of": "analysis",
     "execute": "recipe",
     "integrate_peaks": "analysis",
     "open_file": "data",

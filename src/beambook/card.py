@@ -94,13 +94,13 @@ class Card:
     tables: tuple[Table, ...] = ()
     hints: tuple[str, ...] = ()
 
-    def text(self) -> str:
-        """Face for terminals."""
+    def text(self, *, rows: int = TEXT_ROWS) -> str:
+        """Face for terminals, at most `rows` of each table."""
         width = max(map(len, self.facts), default=0)
         blocks = [f"{self.kind} {self.name}".rstrip()]
         blocks += [f"  {fact.ljust(width)}  {value}" for fact, value in self.facts.items()]
         for table in self.tables:
-            blocks += ["", table.text()]
+            blocks += ["", table.text(rows=rows)]
         if self.hints:
             blocks += ["", *(f"  → {hint}" for hint in self.hints)]
         return "\n".join(blocks)

@@ -98,6 +98,14 @@ def test_pulse_energies_follow_the_gamma_law(tmp_path):
     assert (read(run, XGM, "data.intensitySa2TD") == table).all()
 
 
+def test_suppressed_pulses_give_the_stated_part_of_the_light(tmp_path):
+    physics = Physics(drift=0, i0_noise=0, i0_offset=0, suppression=0.05)
+    options = {"trains": 50, "pulses": 100, "camera": None, "physics": physics}
+    run = make_run(tmp_path / "r", suppressed=40, **options)
+    i0 = read(run, XGM, "data.intensityTD")[:, :100]
+    assert i0[:, 60:].mean() / i0[:, :60].mean() == pytest.approx(0.05, rel=0.05)
+
+
 def test_xgm_adds_its_offset_and_noise(tmp_path):
     options = {"trains": 20, "pulses": 100, "camera": None}
     still = make_run(tmp_path / "a", physics=QUIET, **options)

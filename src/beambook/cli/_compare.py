@@ -97,7 +97,7 @@ def _notebook(name: str) -> Path:
     path = Path(name)
     if path.is_file():
         return path
-    return find_execution(name).path / "notebook.ipynb"
+    return Path(find_execution(name).path) / "notebook.ipynb"
 
 
 def _code(verdicts: list[Verdict]) -> int:

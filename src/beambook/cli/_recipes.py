@@ -40,4 +40,4 @@ def params(notebook: str, schema: bool, as_json: bool) -> None:
     elif as_json:
         say_json(json.loads(parameters.card().json()))
     else:
-        say(parameters.card().text())
+        say(parameters.card().text(rows=len(parameters)))

@@ -13,6 +13,8 @@ from beambook.data import check as check_run
 
 __all__ = ["check", "show"]
 
+ROWS = 500  # of each table; --json has them all
+
 
 @click.command()
 @click.argument("thing", nargs=-1, required=True)
@@ -37,7 +39,7 @@ def show(thing: tuple[str, ...], as_json: bool) -> None:
     if as_json:
         say_json(json.loads(card.json()))
     else:
-        say(card.text())
+        say(card.text(rows=ROWS))
 
 
 @click.command()
@@ -56,5 +58,5 @@ def check(run: tuple[str, ...], as_json: bool) -> int:
     if as_json:
         say_json(json.loads(findings.card().json()) | {"ok": findings.ok})
     else:
-        say(findings.card().text())
+        say(findings.card().text(rows=ROWS))
     return 0 if findings.ok else 1

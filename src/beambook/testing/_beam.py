@@ -48,6 +48,8 @@ class Physics:
         Its rms, counts.
     readback_noise : float
         Noise of ``actualEnergy``, eV rms.
+    suppression : float
+        What a pulse that is kept from lasing still gives, as part of a lasing one.
 
     References
     ----------
@@ -67,6 +69,7 @@ class Physics:
     baseline: float = 140.0
     baseline_drift: float = 15.0
     readback_noise: float = 0.01
+    suppression: float = 0.02
 
     def __post_init__(self) -> None:
         for name, value in asdict(self).items():
@@ -141,12 +144,18 @@ def make_beam(
     absorbance: Callable[[Floats, Floats], Floats],
     physics: Physics,
     rng: np.random.Generator,
+    *,
+    suppressed: int = 0,
 ) -> Beam:
-    """SASE pulses through a sample: I1 = I0 · exp(−absorbance(E, polarisation))."""
+    """SASE pulses through a sample: I1 = I0 · exp(−absorbance(E, polarisation)).
+
+    The last `suppressed` pulses of each train are kept from lasing.
+    """
     trains, pulses = len(energy), len(pulse_ids)
     mean = physics.i0_mean * (1 + physics.drift * _slow(trains, rng))
     shape = (trains, pulses)
     i0 = mean[:, None] * rng.gamma(physics.modes, 1 / physics.modes, shape)
+    i0[:, pulses - suppressed :] *= physics.suppression
     i1 = i0 * np.exp(-absorbance(energy, polarisation))[:, None]
     return Beam(energy, polarisation, i0, i1, pulse_ids)
 

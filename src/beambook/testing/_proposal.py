@@ -19,6 +19,7 @@ from beambook.testing._run import make_run
 __all__ = ["make_proposal"]
 
 PULSES, MCP_PULSES, FIRST, STEP = 100, 96, 200, 4
+OFF = f"{FIRST + STEP * MCP_PULSES}-{FIRST + STEP * (PULSES - 1)}"
 
 ALIASES = f"""\
 # Short names of the sources of this proposal, for beambook.open_run.
@@ -56,7 +57,8 @@ usr/truth/r0487.csv        the exact absorbance that the run contains, and the o
 The spectra were measured at the APS (XAS Data Library, public domain). As in a real run some
 things are amiss: each aggregator lost a few trains, sequences break at different trains, one
 AGIPD module sent nothing in some trains, the digitizer covers {mcp} of {pulses} pulses, and both
-detectors have an offset. What is in the files, and why: docs/explanation/made-runs.md of beambook.
+detectors have an offset. The pulses that it leaves out (ids {off}) are kept from lasing.
+What is in the files, and why: docs/explanation/made-runs.md of beambook.
 """
 
 
@@ -155,6 +157,7 @@ def _make(
         trains=trains,
         pulses=pulses,
         mcp_pulses=MCP_PULSES if pulses else None,
+        suppressed=PULSES - MCP_PULSES if pulses else 0,
         first_pulse=FIRST,
         pulse_step=STEP,
         spectrum=spectrum,
@@ -171,7 +174,7 @@ def _write_texts(folder: Path, proposal: int, seed: int) -> None:
     for name in ("raw", "proc", "scratch", "usr/truth"):
         (folder / name).mkdir(parents=True)
     (folder / "usr" / "beambook-aliases.yml").write_text(ALIASES, encoding="utf-8")
-    text = README.format(proposal=proposal, seed=seed, mcp=MCP_PULSES, pulses=PULSES)
+    text = README.format(proposal=proposal, seed=seed, mcp=MCP_PULSES, pulses=PULSES, off=OFF)
     (folder / "README.txt").write_text(text, encoding="utf-8")
 
 

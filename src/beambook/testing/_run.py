@@ -43,6 +43,7 @@ def make_run(
     first_pulse: int = 200,
     pulse_step: int = 4,
     mcp_pulses: int | None = None,
+    suppressed: int = 0,
     spectrum: Any = "Ni",
     energy_range: tuple[float, float] | None = None,
     sweep: str = "triangle",
@@ -85,6 +86,8 @@ def make_run(
         Their pulse ids: slots at 4.5 MHz in the bunch pattern; step 4 is 1.1 MHz.
     mcp_pulses : int, optional
         Pulses that the digitizer covers; all by default.
+    suppressed : int
+        Pulses at the end of each train that are kept from lasing, for the ratio of on and off.
     spectrum : str, Path, Scan, Spectrum or (energy, absorbance), optional
         Name of a shipped scan, an XDI file, an object with these attributes, or
         two arrays (eV, µd). None: no sample.
@@ -171,6 +174,7 @@ def make_run(
         sample.absorbance,
         physics,
         rng("beam"),
+        suppressed=within("suppressed", suppressed, 0, pulses),
     )
     adc = Digitizer(pulse_step * SAMPLES_PER_SLOT, _sampled(mcp_pulses, pulses))
     current = 0.0 if dichroism is None else MAGNET_CURRENT
