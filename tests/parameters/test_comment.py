@@ -23,7 +23,7 @@ from beambook.parameters import Parameters
         ("x = 1e-3  # step, 1e-6..1e-2", {"minimum": 1e-6, "maximum": 1e-2}),
         ("x = 5  # trains, >= 1, <= 1000", {"help": "trains", "range": "1..1000"}),
         ("x = 5  # trains, min 1, max: 1000", {"help": "trains", "range": "1..1000"}),
-        ("x = 5  # Folder to read. Required", {"help": "Folder to read.", "required": True}),
+        ("x = 5  # Folder to read. Required", {"help": "Folder to read", "required": True}),
         ("x = 5  # the run, (required)", {"help": "the run", "required": True}),
         ("x = 5  # REQUIRED", {"help": "", "required": True}),
         ("x = [0.1]  # steps [deg], 0..360", {"unit": "deg", "range": "0..360 deg"}),
@@ -40,6 +40,13 @@ from beambook.parameters import Parameters
         ("x = None  # one of: 1, 2", {"choices": (1, 2)}),
         ("x = []  # trains, RANGE ALLOWED", {"type": "list[int]", "help": "trains"}),
         ("x = []  # type: List[float]  # steps [mm]", {"type": "list[float]", "unit": "mm"}),
+        (
+            "x = ['a',  # first\n]  # type: List[str] Nice",
+            {"type": "list[str]", "help": "first; Nice"},
+        ),
+        ("x = 5  # gain, 0..9; −1: auto", {"help": "gain; −1: auto"}),
+        ("x = 5  # Gain. Required, or so. More", {"help": "Gain, or so. More", "required": True}),
+        ("x = 5  # type: int | str", {"type": "int | str", "help": ""}),
         ("x = 5  # µm per step [µm/step]", {"unit": "µm/step", "help": "µm per step"}),
     ],
 )
@@ -76,6 +83,8 @@ PROSE = [
     "x = 5  # maximum",
     "x = 5  # ratio 0..1",
     "x = 5  # type: ignore me please",
+    "x = 5  # type: list of bins",
+    "x = 5  # file type: str",
     "x = 5  # 5..furlongs",
     "x = 5  # photons [1e9 or so]",
     "x = 'a'  # not one of: a, b",
@@ -122,6 +131,7 @@ def test_the_comment_above_and_the_comment_beside(read):
     )
     assert (parameters["a"].help, parameters["a"].required) == ("", False)
     assert parameters["run"].help == ""
+    assert read("# Parameters\nx = 1")["x"].help == ""
     assert parameters["beside"].help == "the one"
     assert [parameters[name].unit for name in "xy"] == ["s", "s"]
 
@@ -159,6 +169,7 @@ def test_hash_in_a_text_is_no_comment(read):
         ("x: np.float64 = 5", "float", 5.0),
         ("x: Any = 5", "any", 5),
         ("x: Final[int] = 5", "int", 5),
+        ("x: NoneType = None", "any", None),
         ("x: SomethingElse = 5", "int", 5),
         ("x: np.ndarray = [1, 2]", "list[int]", [1, 2]),
         ("x: int = 'wrong'", "int", "wrong"),

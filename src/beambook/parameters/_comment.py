@@ -132,18 +132,19 @@ def _take_unit(text: str) -> tuple[str, str]:
 
 def _take_words(text: str, *, unit: str, numeric: bool) -> Note:
     pieces = _BREAK.split(text)
-    clauses, breaks = pieces[::2], [*pieces[1::2], ""]
-    note, kept = Note(unit=unit), []
+    clauses, breaks = pieces[::2], ["", *pieces[1::2]]
+    note = Note(unit=unit)
+    kept: list[tuple[str, str]] = []
     for index, clause in enumerate(clauses):
         following = clauses[index + 1] if index + 1 < len(clauses) else ""
         read = _read_clause(_bare(clause), following, numeric=numeric)
         if not read or _clash(note, read):
-            kept.append((clause, breaks[index]))
+            kept.append((breaks[index] if kept else "", clause))
         else:
             note = replace(note, **read)
     if not _ordered(note):
         return Note(help=text, unit=unit)
-    words = "".join(clause + gap for clause, gap in kept)
+    words = "".join(gap + clause for gap, clause in kept)
     return replace(note, help=words if len(kept) == len(clauses) else words.strip(" ,;"))
 
 

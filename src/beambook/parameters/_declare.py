@@ -10,11 +10,18 @@ from typing import Any
 
 from beambook.parameters._constant import Names, NotConstant, evaluate
 from beambook.parameters._source import Comment, Source
+from beambook.parameters._type import read_annotation
 
 __all__ = ["NOTHING", "Declaration", "Statement", "find_statements"]
 
 NOTHING: Any = type("Nothing", (), {"__repr__": lambda self: "NOTHING"})()
-_TYPE_COMMENT = re.compile(r"type:\s*([^#]+?)\s*(?:#\s*(.*))?$")
+_TYPE_COMMENT = re.compile(
+    r"(?:^|(?<=; ))type:\s*([\w.]+\[[^#;]*\]|[\w.| ]+?)\s*(?:$|#\s*|;\s*|(?<=\])\s+)"
+)
+_HEADING = re.compile(
+    r"(?:(?:input|papermill|default|notebook)\s+)?(?:parameters?|inputs?|settings|config(?:uration)?)\W*",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True)
@@ -148,7 +155,7 @@ def _declare(
 ) -> Iterator[Declaration]:
     annotation = node.annotation if isinstance(node, ast.AnnAssign) else None
     comment = _comment_of(source, node)
-    if annotation is None and (match := _TYPE_COMMENT.match(comment)):
+    if annotation is None and (match := _TYPE_COMMENT.search(comment)):
         annotation, comment = _read_type_comment(match, comment)
     for name, value in pairs:
         end = source.span(node)[1]
@@ -165,9 +172,11 @@ def _declare(
 def _read_type_comment(match: re.Match[str], comment: str) -> tuple[ast.expr | None, str]:
     """``# type: List[int]  # help``, as papermill knows it."""
     try:
-        return ast.parse(match[1], mode="eval").body, match[2] or ""
+        node = ast.parse(match[1], mode="eval").body
     except (SyntaxError, ValueError):
         return None, comment
+    rest = (comment[: match.start()] + comment[match.end() :]).strip(" ;")
+    return (node, rest) if read_annotation(node)[0] else (None, comment)
 
 
 def _comment_of(source: Source, node: ast.stmt) -> str:
@@ -181,7 +190,8 @@ def _comment_of(source: Source, node: ast.stmt) -> str:
     while line in above:
         block.insert(0, above[line])
         line -= 1
-    return _join(" ", [comment for comment in block if not _is_code(comment.text)])
+    told = _join(" ", [comment for comment in block if not _is_code(comment.text)])
+    return "" if _HEADING.fullmatch(told) else told
 
 
 def _join(glue: str, comments: list[Comment]) -> str:

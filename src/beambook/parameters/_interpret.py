@@ -78,7 +78,9 @@ def _type_of(declaration: Declaration) -> tuple[Type, list[str], dict[str, Any]]
     if declaration.annotation is None:
         return inferred, [], {}
     kind, extras = read_annotation(declaration.annotation)
-    if kind is None or (kind.kind == inferred.kind and set(kind.items) == {ANY}):
+    if kind == Type("none"):
+        kind = ANY  # ``x: None = None`` says no more than ``x = None``
+    elif kind is None or (kind.kind == inferred.kind and set(kind.items) == {ANY}):
         kind = inferred  # ``x: list = [1, 2]``
     elif declaration.value is None and not kind.optional:
         kind = union([kind, Type("none")])  # ``x: int = None``
