@@ -15,6 +15,8 @@ from beambook.recipe import Execution, execute
 __all__ = ["demo"]
 
 RUN = 487
+TRAINS = 1200  # two minutes of beam: enough to tell nickel's two inflection points apart
+OFFSETS = {"i0_offset": 12.0, "i1_offset": -8.0}  # of a made run; a real one has a dark run for it
 
 
 @click.command()
@@ -29,7 +31,7 @@ def demo(folder: Path) -> int:
     proposal = _proposal(folder)
     say(f"Proposal   {shown(proposal)}")
     progress = ProgressLine()
-    values = {"proposal": str(proposal.resolve()), "run": RUN}
+    values = {"proposal": str(proposal.resolve()), "run": RUN, **OFFSETS}
     execution = execute("xas", values, into=folder / "executions", reporter=progress)
     progress.close()
     say(f"Execution  {shown(execution.path)}  {execution.status}")
@@ -41,6 +43,7 @@ def demo(folder: Path) -> int:
     say(f"  → export BEAMBOOK_DATA={shown(folder / 'data')}")
     say("  → beambook show 900074 487")
     say("  → beambook run run-overview proposal=900074 run=487 --pdf")
+    say("  → beambook run xgm-statistics proposal=900074 run=487 off_pulses=584,588,592,596")
     say_files(files)
     return 0 if execution.status == "done" else 1
 
@@ -56,7 +59,7 @@ def _proposal(folder: Path) -> Path:
     progress = ProgressLine()
     progress(Progress("demo", 0, 0, f"writing a proposal into {data}"))
     data.mkdir(parents=True, exist_ok=True)
-    proposal = Path(make_proposal(data))
+    proposal = Path(make_proposal(data, trains=TRAINS))
     progress.close()
     return proposal
 
