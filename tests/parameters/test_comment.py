@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from beambook.errors import NotebookError
+from beambook.errors import NotebookError, ParameterError
 from beambook.parameters import Parameters
 
 
@@ -213,7 +213,28 @@ def test_metadata_add_and_win(make_notebook):
     assert parameters["m"].choices == ("a", "b")
 
 
-@pytest.mark.parametrize("facts", [{"min": "low"}, {"choices": "abc"}, {"required": "yes"}])
+def test_choices_of_other_types_than_text(read):
+    parameters = read(
+        "p: Path = '/a'  # one of: /a, /b\nd: datetime.date = '2026-01-01'  "
+        "# one of: 2026-01-01, 2026-01-02\nq: list[Path] = []  # one of: /a, /b"
+    )
+    values = parameters.validate(parameters.parse(["p=/b", "d=2026-01-02", "q=/a,/b"]))
+    assert parameters.from_json(parameters.to_json(values)) == values
+    with pytest.raises(ParameterError, match="is not one of"):
+        parameters.validate({"p": "/c"})
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"min": "low"},
+        {"min": True},
+        {"choices": "abc"},
+        {"choices": ["a", "b"]},
+        {"choices": [[1]]},
+        {"required": "yes"},
+    ],
+)
 def test_metadata_of_the_wrong_type_are_named(make_notebook, facts):
     notebook = make_notebook("x = 5", metadata={"parameterise": {"x": facts}})
     with pytest.raises(NotebookError, match="metadata of parameter 'x'"):

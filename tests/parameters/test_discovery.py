@@ -201,6 +201,18 @@ def test_huge_expressions_do_not_hang():
     assert parameters.names == ("e",)
 
 
+def test_results_that_no_parameter_can_have():
+    parameters = of(
+        cell(
+            "import datetime as dt\n"
+            "a = (-8) ** 0.5\nb = [dt.timedelta(1)]\nc = {1: [(-1) ** 0.5]}\nd = 1 / 0\n"
+            "e = dt.date(2026, 1, 1) + dt.timedelta(days=1)\nf = 'a' - 'b'\ng = dt.date(0, 0, 0)"
+        )
+    )
+    assert parameters.names == ("e",)
+    assert str(parameters["e"].default) == "2026-01-02"
+
+
 def test_a_second_assignment_wins_and_an_annotation_stays():
     parameters = of(cell("run: float  # [s]\nrun = 5\nx = 1\nx = 'b'"))
     assert parameters.defaults == {"run": 5.0, "x": "b"}

@@ -139,9 +139,18 @@ def evaluate(node: ast.expr, names: Names) -> Any:
         value = _evaluate(node, names)
     except (ArithmeticError, TypeError, ValueError, LookupError, RecursionError) as error:
         raise NotConstant(str(error)) from error
-    if isinstance(value, datetime.timedelta | datetime.timezone):
+    if not _is_plain(value):
         raise NotConstant(type(value).__name__)
     return value
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether a result is one that a parameter can have: no timedelta, no complex number."""
+    if isinstance(value, dict):
+        return all(map(_is_plain, value)) and all(map(_is_plain, value.values()))
+    if isinstance(value, list | tuple | set):
+        return all(map(_is_plain, value))
+    return value is None or isinstance(value, int | float | str | Path | datetime.date)
 
 
 def _evaluate(node: ast.expr, names: Names) -> Any:

@@ -180,15 +180,14 @@ def _read_type_comment(match: re.Match[str], comment: str) -> tuple[ast.expr | N
 
 
 def _comment_of(source: Source, node: ast.stmt) -> str:
-    last = node.end_lineno or node.lineno
-    beside = [c for c in source.comments if node.lineno <= c.line <= last]
+    lines = range(node.lineno, (node.end_lineno or node.lineno) + 1)
+    beside = [comment for line in lines for comment in source.by_line.get(line, ())]
     if beside:
         return _join("; " if len(beside) > 1 else "", beside)
-    above = {comment.line: comment for comment in source.comments if comment.alone}
     block: list[Comment] = []
     line = node.lineno - 1
-    while line in above:
-        block.insert(0, above[line])
+    while source.by_line.get(line) and source.by_line[line][0].alone:
+        block.insert(0, source.by_line[line][0])
         line -= 1
     told = _join(" ", [comment for comment in block if not _is_code(comment.text)])
     return "" if _HEADING.fullmatch(told) else told

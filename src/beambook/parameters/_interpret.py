@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -46,7 +46,7 @@ def declare(declaration: Declaration, facts: Mapping[str, Any]) -> Parameter:
     )
     if note.ranges and kind == Type("list", (ANY,)):
         kind = Type("list", (Type("int"),))
-    note = _with_facts(note, {**keywords, **facts}, declaration.name)
+    note = _with_facts(note, {**keywords, **facts}, declaration.name, leaf)
     if note.choices:
         kind = narrow(kind, note.choices)
     empty = declaration.value is NOTHING
@@ -99,7 +99,7 @@ def _extras(nodes: list[ast.expr]) -> tuple[list[str], dict[str, Any]]:
     return words, keywords
 
 
-_FACTS: dict[str, tuple[tuple[str, ...], tuple[type, ...]]] = {
+_FACTS: dict[str, tuple[tuple[str, ...], tuple[type[Any], ...]]] = {
     "unit": (("unit", "units"), (str,)),
     "help": (("help", "description"), (str,)),
     "required": (("required",), (bool,)),
@@ -109,13 +109,23 @@ _FACTS: dict[str, tuple[tuple[str, ...], tuple[type, ...]]] = {
 }
 
 
-def _with_facts(note: Note, facts: Mapping[str, Any], name: str) -> Note:
+def _with_facts(note: Note, facts: Mapping[str, Any], name: str, leaf: Type) -> Note:
     changes: dict[str, Any] = {}
     for field, (words, types) in _FACTS.items():
         for word in words:
-            if facts.get(word) is None:
+            fact: Any = facts.get(word)
+            if fact is None:
                 continue
-            if not isinstance(facts[word], types):
-                raise NotebookError(f"metadata of parameter {name!r}: {word} is {facts[word]!r}")
-            changes[field] = tuple(facts[word]) if field == "choices" else facts[word]
+            if not isinstance(fact, types) or (isinstance(fact, bool) and bool not in types):
+                raise NotebookError(f"metadata of parameter {name!r}: {word} is {fact!r}")
+            changes[field] = _choices(fact, name, leaf) if field == "choices" else fact
     return replace(note, **changes)
+
+
+def _choices(values: Sequence[Any], name: str, leaf: Type) -> tuple[Any, ...]:
+    try:
+        found = tuple(plain(value, leaf) for value in values)
+        hash(found)
+    except (NotFitting, TypeError) as error:
+        raise NotebookError(f"metadata of parameter {name!r}: choices: {error}") from error
+    return found

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from beambook.errors import close_names
-from beambook.parameters._type import ANY, Type, is_number
+from beambook.parameters._type import ANY, Type, infer_type, is_number
 
 __all__ = ["NotFitting", "no_choice", "plain", "same", "show"]
 
@@ -168,10 +168,11 @@ def _none(value: Any, kind: Type) -> None:
 
 def _literal(value: Any, kind: Type) -> Any:
     for choice in kind.choices:
-        if type(choice) is type(value) and choice == value:
-            return choice
-        if is_number(choice) and is_number(value) and choice == value:
-            return choice
+        try:
+            if same(plain(value, infer_type(choice)), choice):
+                return choice
+        except NotFitting:
+            continue
     raise NotFitting(no_choice(value, kind.choices))
 
 

@@ -7,6 +7,7 @@ import re
 import warnings
 from bisect import bisect_right
 from dataclasses import dataclass
+from functools import cached_property
 
 from beambook.errors import NotebookError
 
@@ -74,9 +75,19 @@ class Source:
         """Text of a node."""
         return self.text[slice(*self.span(node))].decode()
 
+    @cached_property
+    def by_line(self) -> dict[int, list[Comment]]:
+        """Comments by the line they are on."""
+        lines: dict[int, list[Comment]] = {}
+        for comment in self.comments:
+            lines.setdefault(comment.line, []).append(comment)
+        return lines
+
     def comments_within(self, first: int, last: int) -> list[Comment]:
         """Comments that begin between two bytes."""
-        return [comment for comment in self.comments if first <= comment.start < last]
+        lines = range(bisect_right(self.starts, first), bisect_right(self.starts, last) + 1)
+        near = (comment for line in lines for comment in self.by_line.get(line, ()))
+        return [comment for comment in near if first <= comment.start < last]
 
 
 def read_source(text: str) -> Source:
