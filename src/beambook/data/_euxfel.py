@@ -14,15 +14,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from beambook.data._euxfel_names import entry_dims, units
+from beambook.data._euxfel_names import entry_dims, is_text, units
 from beambook.data._findings import Finding
 from beambook.data._format import Rows, Signal
 from beambook.data._hdf5 import StoredFile, digest, pool
+from beambook.data._read import open_dataset, read_index
 from beambook.errors import DamagedFile
 
 __all__ = ["Euxfel"]
@@ -90,8 +92,8 @@ class EuxfelPart:
     def times(self) -> NDArray[np.datetime64]:
         """From ``INDEX/timestamp``; NaT in format 0.5."""
         with pool.open(self.file) as file:
-            stored = file.get("INDEX/timestamp")
-            nanoseconds = np.zeros(0, "i8") if stored is None else stored[:].astype("i8")
+            stored = read_index(file, "INDEX/timestamp")
+        nanoseconds = np.zeros(0, np.int64) if stored is None else stored.astype(np.int64)
         times = at_slots(nanoseconds, self.slots).astype("M8[ns]")
         times[times.astype("i8") == 0] = np.datetime64("NaT")
         return times
@@ -127,42 +129,50 @@ class EuxfelPart:
         section = self._section(source, constant=constant)
         path = f"{section}/{source}/{name.replace('.', '/')}"
         with pool.open(self.file) as file:
-            stored = file.get(path)
-            if not isinstance(stored, h5py.Dataset) or not stored.shape:
+            stored = open_dataset(file, path)
+            if stored is None or not stored.rank:
                 return None
             group = name.partition(".")[0] if section == "INSTRUMENT" else ""
             beside = f"{section}/{source}/{group}/pulseId"
-            by_pulse = section == "INSTRUMENT" and len(stored.shape) > 0 and beside in file
-            text = h5py.check_string_dtype(stored.dtype) is not None and stored.dtype.kind == "O"
+            by_pulse = bool(group) and open_dataset(file, beside) is not None
             return Signal(
                 path,
                 group,
-                np.dtype(object) if text else stored.dtype,
+                np.dtype(object) if is_text(stored.dtype) else stored.dtype,
                 stored.shape,
                 entry_dims(source, name, stored.shape[1:], by_pulse=by_pulse),
-                units(stored),
+                units(file, stored, path),
                 f"{group}.pulseId" if by_pulse else "",
             )
 
     def rows(self, source: str, group: str) -> Rows | None:
         """From ``INDEX/<source>/<group>``; ``first, last, status`` in very old files."""
+        path = f"INDEX/{source}/{group}".rstrip("/")
         with pool.open(self.file) as file:
-            index = file.get(f"INDEX/{source}/{group}".rstrip("/"))
-            if not isinstance(index, h5py.Group) or "first" not in index:
-                return None
-            first = index["first"][:].astype("i8")
-            if "count" in index:
-                count = index["count"][:].astype("i8")
-            elif "last" in index and "status" in index:
-                last, status = index["last"][:].astype("i8"), index["status"][:]
-                short = min(len(first), len(last), len(status))
-                count = np.where(status[:short] > 0, last[:short] - first[:short] + 1, 0)
-            else:
-                return None
+            first = _whole(read_index(file, f"{path}/first"))
+            count = _whole(read_index(file, f"{path}/count"))
+            if first is not None and count is None:
+                last, status = (_whole(read_index(file, f"{path}/{n}")) for n in ("last", "status"))
+                count = _count(first, last, status)
+        if first is None or count is None:
+            return None
         return Rows(at_slots(first, self.slots), at_slots(count, self.slots))
 
     def _section(self, source: str, *, constant: bool) -> str:
         return "RUN" if constant else SECTIONS[self.sources[source]]
+
+
+def _whole(values: NDArray[Any] | None) -> NDArray[np.int64] | None:
+    return None if values is None else values.astype(np.int64)
+
+
+def _count(
+    first: NDArray[np.int64], last: NDArray[np.int64] | None, status: NDArray[np.int64] | None
+) -> NDArray[np.int64] | None:
+    if last is None or status is None:
+        return None
+    short = min(len(first), len(last), len(status))
+    return np.where(status[:short] > 0, last[:short] - first[:short] + 1, 0)
 
 
 def at_slots(values: NDArray[np.int64], slots: NDArray[np.intp]) -> NDArray[np.int64]:
@@ -174,9 +184,10 @@ def at_slots(values: NDArray[np.int64], slots: NDArray[np.intp]) -> NDArray[np.i
 
 
 def _read_part(stored: StoredFile, file: h5py.File) -> EuxfelPart:
-    if "INDEX/trainId" not in file:
+    listed = read_index(file, "INDEX/trainId")
+    if listed is None:
         raise DamagedFile(f"{stored.path.name} has no INDEX/trainId")
-    ids = file["INDEX/trainId"][:].astype(np.uint64)
+    ids = listed.astype(np.uint64)
     slots = np.flatnonzero(ids)
     version = _version(file)
     event_ids = ids[slots]
@@ -239,9 +250,9 @@ def _suspect(
 ) -> NDArray[np.bool_]:
     if version == "0.5":
         return out_of_sequence(ids)
-    if "INDEX/flag" not in file:
+    flags = read_index(file, "INDEX/flag")
+    if flags is None:
         return np.zeros(len(ids), bool)
-    flags = file["INDEX/flag"][:]
     there = slots < len(flags)
     known = flags[slots[there]]
     suspect = np.ones(len(ids), bool)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import Any
 
 import h5py
+import numpy as np
 
-__all__ = ["BUNCH_PATTERN", "MODULE", "entry_dims", "units"]
+__all__ = ["BUNCH_PATTERN", "MODULE", "entry_dims", "is_text", "units"]
 
 MODULE = re.compile(
     r"(?P<detector>[^/]+)/(?:DET|CORR)/(?P<module>(?:MODULE_|RECEIVER-|JNGFR)?\d+)(?:CH\d+)?:"
@@ -81,24 +83,35 @@ def _numbered(leaf: str, shape: tuple[int, ...]) -> tuple[str, ...]:
     return tuple(f"{leaf}_{axis}" for axis in range(len(shape)))
 
 
-def units(dataset: h5py.Dataset) -> str:
+def is_text(dtype: np.dtype[Any]) -> bool:
+    """Whether values are strings of any length."""
+    return dtype.kind == "O" and h5py.check_string_dtype(dtype) is not None
+
+
+def units(file: h5py.File, dataset: h5py.h5d.DatasetID, path: str) -> str:
     """Units with their metric prefix, from Karabo's attributes; empty where there are none.
 
     CONTROL keys carry them on the group around ``value``, which wins.
     """
     found = _attributes(dataset)
-    if dataset.name.startswith("/CONTROL/") and dataset.name.endswith("/value"):
-        found |= _attributes(dataset.parent)
+    if path.startswith("CONTROL/") and path.endswith("/value"):
+        found |= _attributes(h5py.h5o.open(file.id, path.rpartition("/")[0].encode()))
     unit = found.get("unitSymbol", "")
     prefix = found.get("metricPrefixSymbol", "") if unit else ""
     return f"{'µ' if prefix == 'u' else prefix}{unit}"
 
 
-def _attributes(item: Any) -> dict[str, str]:
-    if h5py.h5a.get_num_attrs(item.id) == 0:
+def _attributes(item: h5py.h5g.GroupID | h5py.h5d.DatasetID) -> dict[str, str]:
+    if h5py.h5a.get_num_attrs(item) == 0:
         return {}
+    stored = h5py.AttributeManager(_Owner(item))
     wanted = ("unitSymbol", "metricPrefixSymbol")
-    return {name: _text(item.attrs[name]) for name in wanted if name in item.attrs}
+    return {name: _text(stored[name]) for name in wanted if name in stored}
+
+
+@dataclass(frozen=True)
+class _Owner:
+    id: Any
 
 
 def _text(value: Any) -> str:

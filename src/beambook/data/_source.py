@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from beambook.card import Card, Described
 from beambook.data._aliases import Alias
 from beambook.data._channel import Channel
-from beambook.data._hdf5 import Roi, Segment, read_segments
+from beambook.data._read import Segment, read_segments
+from beambook.data._roi import Roi
 from beambook.data._store import Store
 from beambook.data._trains import TrainIds, choose_trains
 from beambook.errors import DataError, KeyNotFound
