@@ -88,6 +88,7 @@ PROSE = [
     "x = 5  # 5..furlongs",
     "x = 5  # photons [1e9 or so]",
     "x = 'a'  # not one of: a, b",
+    "x = 5  # one of: low, high",
     "x = 'a'  # one of: a=first, b=second",
     "x = 5  # one of: 0 (high), 1 (low)",
 ]

@@ -206,6 +206,8 @@ def test_results_that_no_parameter_can_have():
         cell(
             "import datetime as dt\n"
             "a = (-8) ** 0.5\nb = [dt.timedelta(1)]\nc = {1: [(-1) ** 0.5]}\nd = 1 / 0\n"
+            "h = [*range(3)]; i = {**{}}; j = f'{a}'; k = Path(*['a']); l = Path(**{})\n"
+            "m = np.linspace; n = float(dt.date(2026, 1, 1)); o = b'x'; p = ...\n"
             "e = dt.date(2026, 1, 1) + dt.timedelta(days=1)\nf = 'a' - 'b'\ng = dt.date(0, 0, 0)"
         )
     )

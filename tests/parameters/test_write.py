@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from IPython.core.inputtransformer2 import TransformerManager
 
 from beambook.errors import NotebookError, ParameterError, ParameterNotFound
 from beambook.parameters import Parameters
@@ -228,6 +229,26 @@ def test_no_text_breaks_out_of_its_quotes(text, old):
     assert len(ast.parse(new).body) == 3
     json.dumps(new).encode()
     assert Parameters.of(notebook_of(new)).defaults == {"before": 1, "x": value, "after": 2}
+
+
+@pytest.mark.parametrize("text", NASTY)
+def test_ipython_sees_no_magic_in_a_text(text):
+    new = written("x = 'a'\ny = ['a',\n     'b']\n", {"x": text, "y": [text, text, text]})
+    assert TransformerManager().transform_cell(new) == new
+
+
+def test_ipython_passes_over_what_we_pass_over():
+    cell = (
+        "%time\nx = 1\nfiles = !ls \\\n  -l\nx?\n?x\n!!ls\n"
+        "z = '''\n%t\n!rm\n'''\nif x:\n    %time\n    y = 5\ns = %env HOME\nw = 2\n"
+    )
+    transformed = ast.parse(TransformerManager().transform_cell(cell))
+    constants = [
+        node.targets[0].id
+        for node in transformed.body
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)
+    ]
+    assert Parameters.of(notebook_of(cell)).names == tuple(constants) == ("x", "z", "w")
 
 
 # ------------------------------------------------------------------------- properties
