@@ -12,8 +12,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from beambook.analysis._compile import compiled
 
 __all__ = [
     "BELOW",
@@ -35,7 +36,7 @@ PULSE, TRAIN, SYE, SXEE, COLUMNS = 0, 10, 20, 21, 22
 ENERGY, OUTSIDE, GAPS, BELOW = 0, 1, 2, 3
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled(error_model="numpy")
 def _absorb(state: Any, bin_: int, at: int, n: float, mean: Any, square: Any) -> None:
     """Merge n vectors of this mean and these co-moments into the block at `at`."""
     total = state[bin_, at] + n
@@ -56,7 +57,7 @@ def _absorb(state: Any, bin_: int, at: int, n: float, mean: Any, square: Any) ->
     state[bin_, at + 9] += square[5] + dw * dw * weight
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled(error_model="numpy")
 def _find(edges: Any, scale: float, energy: float) -> Any:
     """Bin of an energy as `numpy.histogram` has it (the last bin is closed), or -1."""
     last = len(edges) - 1
@@ -72,7 +73,7 @@ def _find(edges: Any, scale: float, energy: float) -> Any:
     return place
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled(error_model="numpy")
 def accumulate(
     state: NDArray[np.float64],
     left_out: NDArray[np.int64],
@@ -132,7 +133,7 @@ def accumulate(
             _absorb(state, place, TRAIN, 1.0, (sx, sy, sw), (0.0, 0.0, 0.0, 0.0, 0.0, 0.0))
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled(error_model="numpy")
 def _stretch(
     state: Any, bin_: int, left_out: Any, e: float, i0: Any, i1: Any, part: Any, offsets: Any
 ) -> Any:
@@ -175,7 +176,7 @@ def _stretch(
     return float(n), n * mx, n * my
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled(error_model="numpy")
 def merge(state: NDArray[np.float64], other: NDArray[np.float64]) -> None:
     """Merge the bins of `other` into those of `state`."""
     for place in range(len(state)):

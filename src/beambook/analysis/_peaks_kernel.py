@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit, types
+from numba import types
 from numba.extending import overload
 from numpy.typing import NDArray
+
+from beambook.analysis._compile import compiled
 
 __all__ = ["LONGEST_NARROW", "integrate_block"]
 
@@ -45,7 +47,7 @@ def _choose_total(row: Any, start: Any, stop: Any) -> Any:
     return wide
 
 
-@njit(cache=True, nogil=True, fastmath=_FAST, boundscheck=False)
+@compiled(fastmath=_FAST, boundscheck=False)
 def integrate_block(
     traces: NDArray[Any],
     shifts: NDArray[np.int64],

@@ -54,6 +54,9 @@ class Spectrum(Described):
         rms spread of the photon energies within each bin, in `energy_units`.
     design_effect : ndarray (bin,)
         Variance with the correlation of pulses in one train over that without it.
+    binning : ndarray (bin,)
+        Size of what the mean over a bin differs from the value at its mean energy, because
+        the spectrum is curved; part of `error` if that is "pooled".
     mode : {"transmission", "fluorescence"}
     error_kind : {"pooled", "train", "pulse"}
         How `error` was estimated, see `xas`.
@@ -74,6 +77,7 @@ class Spectrum(Described):
     correlation: Floats
     spread: Floats
     design_effect: Floats
+    binning: Floats
     mode: Mode = "transmission"
     error_kind: str = "pooled"
     excluded: Mapping[str, int] = field(default_factory=dict)
@@ -91,6 +95,13 @@ class Spectrum(Described):
     def filled(self) -> NDArray[np.bool_]:
         """Bins that have a value: ndarray (bin,)."""
         return np.isfinite(self.absorbance)
+
+    @property
+    def statistical(self) -> Floats:
+        """Standard error without `binning`: ndarray (bin,)."""
+        if self.error_kind != "pooled":
+            return self.error
+        return np.sqrt(np.maximum(self.error**2 - self.binning**2, 0.0))
 
     def card(self) -> Card:
         """Range, bins, pulses, errors and what was left out."""
@@ -115,6 +126,7 @@ class Spectrum(Described):
             "absorbance": self.absorbance,
             "error": self.error,
             "sigma": self.sigma,
+            "binning": self.binning,
             "counts": self.counts,
             "trains": self.trains,
             "sum_i0": self.sum_i0,
@@ -157,7 +169,7 @@ class Spectrum(Described):
         return locate_edge(
             self.energy,
             self.absorbance,
-            self.error,
+            self.statistical,
             spread=self.spread,
             logarithmic=self.mode == "transmission",
             confidence=confidence,

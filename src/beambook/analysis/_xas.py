@@ -137,6 +137,7 @@ class XAS(Described):
             correlation=columns.correlation,
             spread=columns.spread,
             design_effect=columns.design_effect,
+            binning=columns.binning,
             mode=self.mode,
             error_kind=self.error,
             excluded=excluded,
@@ -231,7 +232,8 @@ def xas(
         also when the pulses of a train move together, but rough where a bin has few trains.
         "pooled" (default): from the scatter of pulses about the local slope of the spectrum,
         times the square root of the design effect (ratio of both variances), averaged over
-        neighbouring bins and not below 1.
+        neighbouring bins and not below 1; added in quadrature is what the width of the bin
+        does where the spectrum is curved (`Spectrum.binning`).
 
     Returns
     -------

@@ -47,7 +47,8 @@ class Dichroism(Described):
     -----
     The pulses of both spectra do not have exactly the same mean energy in a bin. On
     a steep edge this alone would make a difference; both are moved to `energy` along
-    the slope of their mean.
+    the slope of their mean. What the width of the bins does is the same for both and
+    not part of the errors.
     """
 
     positive: Spectrum
@@ -242,7 +243,7 @@ def _combine(positive: Spectrum, negative: Spectrum, excluded: Mapping[str, int]
     slope = _slope(energy, 0.5 * (positive.absorbance + negative.absorbance))
     plus = positive.absorbance + slope * (energy - positive.energy)
     minus = negative.absorbance + slope * (energy - negative.energy)
-    error = np.hypot(positive.error, negative.error)
+    error = np.hypot(positive.statistical, negative.statistical)
     return Dichroism(
         positive,
         negative,
