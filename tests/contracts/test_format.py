@@ -36,6 +36,7 @@ class FormatContract:
     def test_sources(self, part):
         assert dict(part.sources) == {SLOW: "control", FAST: "instrument"}
         assert set(part.legacy) <= set(part.sources)
+        assert set(part.modules) <= set(part.sources)
         assert part.writer
         assert part.sequence is None or part.sequence >= 0
 

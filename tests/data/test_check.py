@@ -60,6 +60,16 @@ def test_missing_trains_are_told_apart(exdf, tmp_path):
     }
 
 
+def test_source_that_is_slower_by_design(exdf, tmp_path):
+    camera = exdf.instrument("A/CAM/1:out/data", {"x": ()}, [1, 0, 0, 0] * 10)
+    exdf.write(tmp_path / "RAW-R0001-DA01-S00000.h5", range(10, 50), [camera])
+    assert check(tmp_path).ok
+    camera.counts[20] = 0
+    exdf.write(tmp_path / "RAW-R0001-DA01-S00000.h5", range(10, 50), [camera])
+    (finding,) = check(tmp_path).findings
+    assert (finding.count, finding.detail) == (1, "it has one train in 4, e.g. 30")
+
+
 def test_wild_train_id_makes_no_gap_of_billions(exdf, tmp_path):
     slow(exdf, tmp_path, [10, 11, 10**9, 13], flags=[1, 1, 0, 1])
     result = found(check(tmp_path))

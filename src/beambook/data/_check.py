@@ -9,16 +9,17 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from beambook.data._euxfel_names import MODULE
 from beambook.data._findings import DataWarning, Finding, Findings
 from beambook.data._open import open_run
 from beambook.data._run import Run
 from beambook.data._source import Source
+from beambook.data._trains import TrainIds
 from beambook.errors import DamagedFile
 
 __all__ = ["check"]
 
 EXAMPLES = 3
+REGULAR = 0.9  # part of the trains that has to be in step for a source to count as slower
 
 
 def check(run: Run | str | Path) -> Findings:
@@ -118,15 +119,26 @@ def _of_source(source: Source, written: NDArray[np.bool_]) -> Iterator[Finding]:
         if not keys:
             continue
         channel = source.channel(min(keys))
-        counts = np.asarray(channel.data_counts(labelled=False))
-        without = written & (counts == 0)
+        have = np.asarray(channel.data_counts(labelled=False)) > 0
+        step, due = _due(source.train_ids, have)
+        without = written & due & ~have
         if number := int(np.count_nonzero(without)):
             example = f"e.g. {source.train_ids[without][0]}"
-            yield Finding("missing trains", where, number, example)
+            rate = f"it has one train in {step}, " if step > 1 else ""
+            yield Finding("missing trains", where, number, rate + example)
         yield from _rows(source, where, sorted(keys))
         yield from _beside(source, where, f"{group}.trainId" if group else "")
     if source.is_instrument and not groups:
         yield Finding("source without data", source.source, len(source.train_ids))
+
+
+def _due(train_ids: TrainIds, have: NDArray[np.bool_]) -> tuple[int, NDArray[np.bool_]]:
+    """In which trains a source should have data: a slow camera may skip all but every n-th."""
+    ids = train_ids[have]
+    step = int(np.median(np.diff(ids))) if len(ids) > 2 else 1
+    if step < 2 or np.mean(ids % step == ids[0] % step) < REGULAR:
+        return 1, np.ones(len(train_ids), bool)
+    return step, train_ids % step == ids[0] % step
 
 
 def _rows(source: Source, where: str, keys: list[str]) -> Iterator[Finding]:
@@ -169,12 +181,8 @@ def _beside(source: Source, where: str, key: str) -> Iterator[Finding]:
 
 def _modules(run: Run) -> Iterator[Finding]:
     """Modules of one detector should have the same trains, frames and pulses."""
-    detectors: dict[str, list[Source]] = {}
-    for name in sorted(run.instrument_sources - run.legacy_sources.keys()):
-        if found := MODULE.match(name):
-            detectors.setdefault(found["detector"], []).append(run.source_data(name))
-    for detector, modules in detectors.items():
-        yield from _disagreement(detector, modules)
+    for detector, names in run.detectors.items():
+        yield from _disagreement(detector, [run.source_data(name) for name in names])
 
 
 def _disagreement(detector: str, modules: list[Source]) -> Iterator[Finding]:

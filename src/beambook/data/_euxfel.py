@@ -20,7 +20,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from beambook.data._euxfel_names import entry_dims, is_text, units
+from beambook.data._euxfel_names import MODULE, entry_dims, is_text, units
 from beambook.data._findings import Finding
 from beambook.data._format import Rows, Signal
 from beambook.data._hdf5 import StoredFile, digest, pool
@@ -72,6 +72,12 @@ class EuxfelPart:
     sources: Mapping[str, str]
     legacy: Mapping[str, str]
     findings: tuple[Finding, ...]
+
+    @property
+    def modules(self) -> Mapping[str, tuple[str, str]]:
+        """By name: ``MID_DET_AGIPD1M-1/DET/0CH0:xtdf``."""
+        found = {s: MODULE.match(s) for s in self.sources if s not in self.legacy}
+        return {s: (m["detector"], m["module"]) for s, m in found.items() if m}
 
     @property
     def writer(self) -> str:

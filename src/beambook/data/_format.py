@@ -92,6 +92,10 @@ class Part(Protocol):
         """Old name of a source: its name now. Old names are in `sources`, too."""
 
     @property
+    def modules(self) -> Mapping[str, tuple[str, str]]:
+        """Sources that are modules of an area detector: its name, and the module's."""
+
+    @property
     def writer(self) -> str:
         """Who wrote it; the parts of one writer are consecutive."""
 

@@ -106,6 +106,16 @@ class Run(Described):
         return tuple(self._store.parts[n] for n in used)
 
     @cached_property
+    def detectors(self) -> Mapping[str, tuple[str, ...]]:
+        """Area detectors and the sources that are their modules."""
+        found: dict[str, dict[str, None]] = {}
+        for part in self.parts:
+            for source, (detector, _) in part.modules.items():
+                if source in self.selection:
+                    found.setdefault(detector, {})[source] = None
+        return {name: tuple(sorted(sources)) for name, sources in sorted(found.items())}
+
+    @cached_property
     def files(self) -> tuple[Path, ...]:
         """Files with selected sources and trains."""
         return tuple(p.file.path for p in self.parts if np.isin(p.event_ids, self.train_ids).any())

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from beambook.card import Card, Described, Table
-from beambook.data._euxfel_names import MODULE
 from beambook.data._findings import findings_table, summary
 
 if TYPE_CHECKING:
@@ -22,7 +21,8 @@ def run_card(run: Run) -> Card:
     facts = {"trains": span(run)}
     control, fast = len(run.control_sources), len(run.instrument_sources)
     facts["sources"] = f"{len(run.all_sources)} ({control} control, {fast} instrument)"
-    if modules := _detectors(run):
+    if run.detectors:
+        modules = {name: len(sources) for name, sources in run.detectors.items()}
         facts["detectors"] = ", ".join(f"{name} ({n} modules)" for name, n in modules.items())
     facts |= {"time": time} if (time := _time(run)) else {}
     facts["files"] = f"{len(run.files)}, format {run.run_metadata().get('dataFormatVersion', '?')}"
@@ -39,14 +39,6 @@ def span(run: Run) -> str:
     """Number of trains, first and last."""
     ids = run.train_ids
     return f"{len(ids)} ({ids[0]} … {ids[-1]})" if len(ids) else "none"
-
-
-def _detectors(run: Run) -> dict[str, int]:
-    names: dict[str, set[str]] = {}
-    for source in run.instrument_sources - run.legacy_sources.keys():
-        if found := MODULE.match(source):
-            names.setdefault(found["detector"], set()).add(found["module"])
-    return {name: len(found) for name, found in sorted(names.items())}
 
 
 def _time(run: Run) -> str:
