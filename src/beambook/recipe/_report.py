@@ -115,8 +115,13 @@ class Report(Described):
             "cells": str(len(subject.notebook.cells)),
             "errors": str(len(subject.errors())),
         }
-        return Card("Report", title_of(subject.notebook, subject.title), facts, hints=("report.html(path)", "report.pdf(path)"))
+        return Card(
+            "Report",
+            title_of(subject.notebook, subject.title),
+            facts,
+            hints=("report.html(path)", "report.pdf(path)"),
+        )
 
     def _document(self, *, code: bool) -> Document:
-        images = Images(self._subject.path.parent)
+        images = Images(self._subject.folders)
         return Document(self._subject.notebook, images, code)

@@ -147,8 +147,12 @@ def _parameters(subject: Subject) -> list[list[str]]:
     for parameter in _declared(subject.notebook):
         value = values.pop(parameter.name, parameter.default)
         unit, about = one_line(parameter.unit or ""), one_line(parameter.help or "")
-        rows.append([parameter.name, short(value), unit, about])
-    return [*rows, *([one_line(name), short(value), "", ""] for name, value in values.items())]
+        rows.append([parameter.name, _given(value), unit, about])
+    return [*rows, *([one_line(name), _given(value), "", ""] for name, value in values.items())]
+
+
+def _given(value: Any) -> str:
+    return "none" if value is None else short(value)
 
 
 def _declared(notebook: Any) -> list[Any]:
@@ -159,33 +163,33 @@ def _declared(notebook: Any) -> list[Any]:
 
 
 def _provenance(subject: Subject) -> list[list[str]]:
-    find, record = subject.find, subject.record
-    recipe = find("recipe")
+    find, recipe = subject.find, subject.find("recipe")
+    recipe = recipe if isinstance(recipe, dict) else {"name": recipe}
     rows = [
-        ("recipe", recipe.get("name") if isinstance(recipe, dict) else recipe),
-        ("execution", record.get("id")),
-        *_when(record),
+        ("recipe", recipe.get("name")),
+        ("git", _git(recipe.get("git") or find("git"))),
+        ("execution", subject.record.get("id")),
+        ("when", _when(subject.record)),
+        ("where", _where(find("host"), find("user"))),
         ("peak memory", _memory(find("peak_memory"))),
-        ("host", find("host")),
-        ("user", find("user")),
         ("kernel", _kernel(subject)),
-        ("git", _git(find("git"))),
         ("versions", _versions(subject)),
     ]
     return [[name, short(value)] for name, value in rows if value]
 
 
-def _when(record: Mapping[str, Any]) -> list[tuple[str, Any]]:
-    started = moment(record.get("started"))
+def _when(record: Mapping[str, Any]) -> str:
+    started = moment(record.get("started") or record.get("created"))
     ended = moment(record.get("ended") or record.get("finished"))
     seconds = record.get("seconds")
     if not is_number(seconds) and started and ended:
         seconds = (ended - started).total_seconds()
-    return [
-        ("started", f"{started:%Y-%m-%d %H:%M:%S %Z}" if started else ""),
-        ("ended", f"{ended:%Y-%m-%d %H:%M:%S %Z}" if ended else ""),
-        ("duration", duration(float(seconds)) if is_number(seconds) and seconds else ""),
-    ]
+    begin = f"{started:%Y-%m-%d %H:%M:%S %Z}" if started else ""
+    return f"{begin}, for {duration(float(seconds))}" if is_number(seconds) and begin else begin
+
+
+def _where(host: Any, user: Any) -> str:
+    return one_line(f"{host or ''}, by {user}" if user else host or "").lstrip(", ")
 
 
 def _memory(count: Any) -> str:

@@ -68,11 +68,11 @@ class Images:
 
     Parameters
     ----------
-    folder : Path
-        Where the notebook lies; pictures are read from here and below.
+    folders : tuple of Path
+        Where the notebook lies, and where it came from; pictures are read from there and below.
     """
 
-    folder: Path
+    folders: tuple[Path, ...]
     found: dict[str, Image | str] = field(default_factory=dict)
     alts: dict[str, str] = field(default_factory=dict)
 
@@ -105,20 +105,27 @@ class Images:
         return self._local(unquote(source.partition("?")[0].partition("#")[0]), shown)
 
     def _local(self, source: str, shown: str) -> bytes:
-        try:
-            root = self.folder.resolve()
-            path = (root / source).resolve()
-            if not path.is_relative_to(root):
-                raise BadImage(f"the picture {shown} lies outside of the notebook's folder")
-            if not path.is_file():
-                raise BadImage(f"the picture {shown} is missing")
-            if path.stat().st_size > MOST_BYTES:
-                raise BadImage(f"the picture {shown} is larger than {MOST_BYTES / 1e6:.0f} MB")
-            return path.read_bytes()
-        except (OSError, ValueError) as error:
-            if isinstance(error, BadImage):
-                raise
-            raise BadImage(f"the picture {shown} cannot be read") from error
+        problem = BadImage(f"the picture {shown} is missing")
+        for folder in self.folders:
+            try:
+                return _inside(folder, source, shown)
+            except BadImage as error:
+                problem = error
+            except (OSError, ValueError):
+                problem = BadImage(f"the picture {shown} cannot be read")
+        raise problem
+
+
+def _inside(folder: Path, source: str, shown: str) -> bytes:
+    root = folder.resolve()
+    path = (root / source).resolve()
+    if not path.is_relative_to(root):
+        raise BadImage(f"the picture {shown} lies outside of the notebook's folder")
+    if not path.is_file():
+        raise BadImage(f"the picture {shown} is missing")
+    if path.stat().st_size > MOST_BYTES:
+        raise BadImage(f"the picture {shown} is larger than {MOST_BYTES / 1e6:.0f} MB")
+    return path.read_bytes()
 
 
 def read_image(content: bytes, *, width: Any = None) -> Image:

@@ -78,6 +78,23 @@ class Subject:
         )
 
     @property
+    def folders(self) -> tuple[Path, ...]:
+        """Where pictures may lie: beside the executed notebook, and beside the original one.
+
+        A record can name any file. The second folder counts only if its notebook has the owner
+        of the first, or root: nobody gets a picture that they could not have shown anyway.
+        """
+        here = self.path.parent
+        recipe = self.find("recipe")
+        origin = Path(str(recipe.get("path") or "")) if isinstance(recipe, dict) else Path()
+        try:
+            owners = {self.path.stat().st_uid, 0}
+            ours = origin.suffix == ".ipynb" and origin.is_file() and origin.stat().st_uid in owners
+        except (OSError, ValueError):
+            ours = False
+        return (here, origin.parent) if ours else (here,)
+
+    @property
     def time(self) -> dt.datetime:
         """When it was done: the report's own date, so that one execution gives one file."""
         if (epoch := os.environ.get("SOURCE_DATE_EPOCH", "")).isdigit():

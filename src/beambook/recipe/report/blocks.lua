@@ -224,12 +224,11 @@ local function plain_grid(t)
   return plain
 end
 
--- Groups of columns that can be read upright; the first column is repeated in each.
-local function groups(info)
+local function share(info, limit)
   local parts, part = {}, { 1 }
   for i = 2, #info do
     part[#part + 1] = i
-    if #part > 2 and size_for(info, part, job.text_width) < 6.5 then
+    if #part > 2 and size_for(info, part, limit) < 6.5 then
       part[#part] = nil
       parts[#parts + 1] = part
       part = { 1, i }
@@ -237,6 +236,18 @@ local function groups(info)
   end
   parts[#parts + 1] = part
   return parts
+end
+
+-- Groups of columns that can be read upright, none much smaller than the others;
+-- the first column is repeated in each.
+local function groups(info)
+  local best = share(info, job.text_width)
+  for percent = 95, 50, -5 do
+    local narrower = share(info, job.text_width * percent / 100)
+    if #narrower > #best then break end
+    best = narrower
+  end
+  return best
 end
 
 local function only_columns(t, picked)
@@ -260,9 +271,15 @@ local function sized(t, size)
   return t
 end
 
+local function together(t) -- a short table does not break over pages
+  local rows = #t.head.rows
+  for _, body in ipairs(t.bodies) do rows = rows + #body.head + #body.body end
+  return rows <= 16 and { rawblock("#block(breakable: false, width: 100%)["), t, rawblock("]") } or { t }
+end
+
 local function fitted(t, info)
   local upright = size_for(info, all_columns(info), job.text_width)
-  if upright >= 5.5 then return sized(t, upright) end
+  if upright >= 5.5 then return together(sized(t, upright)) end
   local turned = size_for(info, all_columns(info), job.text_height)
   if turned >= 5.5 or not plain_grid(t) then
     return { rawblock("#bb-turned["), sized(t, math.max(3, turned)), rawblock("]") }
@@ -273,8 +290,9 @@ local function fitted(t, info)
     size = math.min(size, size_for(info, picked, job.text_width))
     parts:insert(only_columns(t, picked))
   end
-  for _, part in ipairs(parts) do sized(part, size) end
-  return parts
+  local out = pandoc.Blocks {}
+  for _, part in ipairs(parts) do out:extend(together(sized(part, size))) end
+  return out
 end
 
 local function bounds_ok(t)
@@ -293,10 +311,11 @@ local function dress_table(t, rules)
   join_headers(t)
   each_cell(t, function(cell) style_cell(cell, rules) end)
   local info = columns(t)
+  local left = HTML and "AlignDefault" or "AlignLeft" -- typst centres what has no side
   for i, column in ipairs(info) do
     local given = t.colspecs[i][1]
     local numeric = column.filled > 0 and column.numbers >= 0.8 * column.filled
-    t.colspecs[i] = { (numeric and given == "AlignDefault") and "AlignRight" or given, nil }
+    t.colspecs[i] = { given ~= "AlignDefault" and given or numeric and "AlignRight" or left, nil }
   end
   t.attr = pandoc.Attr()
   if HTML then
@@ -551,8 +570,14 @@ local function caption_blocks(el)
   return with_formulas({ pandoc.Plain(inlines) }, el.maths)
 end
 
+-- what an object shows of itself is no part of the text: its headings are bold lines
+local function no_heading(el)
+  return pandoc.Para { pandoc.Strong(el.content) }
+end
+
 function kinds.html(el)
-  local blocks = prepare(read(el.text, "html"), el.styles)
+  local blocks = pandoc.Blocks(read(el.text, "html")):walk { Header = no_heading }
+  blocks = prepare(blocks, el.styles)
   if (el.caption or "") == "" and (el.label or "") == "" then return blocks end
   local done = false
   return blocks:walk { Table = function(t)
