@@ -13,6 +13,7 @@ from beambook.recipe._text import Context, compare_texts
 __all__ = ["compare_figures"]
 
 VISIBLE = 1e-4  # of the span of an axis: nothing larger passes
+SINGLE = 1e-6  # of the span of an axis: precision of single numbers
 _ALONG = {"x": "x", "width": "x", "y": "y", "height": "y", "z": "z"}
 _NOT_PLACED = ("pixels", "colours", "colour limits", "sizes", "levels", "u", "v")
 
@@ -151,7 +152,7 @@ class _Figures:
             elif name in ("colour map", "own colours"):
                 self.colours(a[name], b[name], place, colours)
             else:
-                self.arrays(a[name], b[name], place, self.context.tolerance, self.visible(name))
+                self.arrays(a[name], b[name], place, self.tolerance(name), self.visible(name))
 
     def colours(self, a: int, b: int, where: str, names: tuple[str, str]) -> None:
         """Colours agree when no eye tells them apart (1/64)."""
@@ -167,6 +168,13 @@ class _Figures:
     ) -> None:
         one, two = self.value["arrays"][a], self.reference["arrays"][b]
         compare_arrays(one, two, self.tally, tolerance, where, visible=visible)
+
+    def tolerance(self, name: str) -> Tolerance:
+        """The given one; Matplotlib computes the corners of wedges and circles in single."""
+        given = self.context.tolerance
+        if name not in ("corners", "place", "ends"):
+            return given
+        return Tolerance(given.rtol, given.atol + SINGLE * max(self.spans.values(), default=1.0))
 
     def visible(self, name: str) -> float:
         """What the eye could see of numbers of this name."""

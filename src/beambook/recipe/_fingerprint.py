@@ -3,7 +3,8 @@
 The text of this file is executed in kernels of any environment, so it imports
 nothing but the standard library (numpy, Matplotlib and pandas are there when
 there is something of theirs to describe), knows nothing of beambook, leaves
-every option as the user set it, and never raises into a notebook.
+every option as the user set it, and never raises into a notebook. That is also why
+it is one file and not four.
 
 Formats, all JSON (see docs/explanation/comparison.md):
 
@@ -437,7 +438,6 @@ def _colours(mappable: Any) -> dict[str, Any]:
 _PRIVATE = (
     ("points", "_offsets3d"),
     ("segments", "_segments3d"),
-    ("faces", "_vec"),
     ("faces", "_faces"),
     ("coordinates", "_coordinates"),
 )
@@ -445,22 +445,9 @@ _PUBLIC = (("u", "U"), ("v", "V"), ("u", "u"), ("v", "v"), ("levels", "levels"),
 
 
 def _collection(collection: Any) -> dict[str, Any]:
-    import numpy as np
-
-    numbers: dict[str, Any] = {}
-    for name, attribute in (*_PRIVATE, *_PUBLIC):
-        if (found := getattr(collection, attribute, None)) is not None:
-            numbers[name] = _flat(found)
-    offsets = np.ma.asarray(collection.get_offsets())
-    placed = offsets.size > 2 or bool(np.ma.any(offsets))
-    if placed and "points" not in numbers and "u" not in numbers:
-        numbers["offsets"] = offsets
-    if not placed and not {"faces", "segments", "coordinates"} & set(numbers):
-        numbers["paths"] = _flat([path.vertices for path in collection.get_paths()])
-    sizes = collection.get_sizes() if hasattr(collection, "get_sizes") else ()
-    if len(sizes) > 1 and placed:
-        numbers["sizes"] = sizes
-    kind = {"type": type(collection).__name__, **_label(collection)}
+    name = type(collection).__name__.replace("FillBetweenPoly", "Poly")  # until Matplotlib 3.10
+    kind = {"type": name, **_label(collection)}
+    numbers = _geometry(collection)
     array = collection.get_array()
     if array is not None:
         colours = _colours(collection)
@@ -471,6 +458,27 @@ def _collection(collection: Any) -> dict[str, Any]:
     if len(own := collection.get_facecolor()) > 1 or len(own := collection.get_edgecolor()) > 1:
         numbers["own colours"] = own
     return {**kind, "numbers": numbers}
+
+
+def _geometry(collection: Any) -> dict[str, Any]:
+    import numpy as np
+
+    named = ((name, getattr(collection, a, None)) for name, a in (*_PRIVATE, *_PUBLIC))
+    numbers = {name: _flat(found) for name, found in named if found is not None}
+    if hasattr(collection, "_vec") and "faces" not in numbers:  # Matplotlib before 3.10
+        numbers["faces"] = np.asarray(collection._vec)[:3].T
+    if getattr(numbers.get("faces"), "ndim", 0) == 3:
+        numbers["faces"] = numbers["faces"].reshape(-1, 3)
+    offsets = np.ma.asarray(collection.get_offsets())
+    placed = offsets.size > 2 or bool(np.ma.any(offsets))
+    if placed and "points" not in numbers and "u" not in numbers:
+        numbers["offsets"] = offsets
+    if not placed and not {"faces", "segments", "coordinates"} & set(numbers):
+        numbers["paths"] = _flat([path.vertices for path in collection.get_paths()])
+    sizes = collection.get_sizes() if hasattr(collection, "get_sizes") else ()
+    if len(sizes) > 1 and placed:
+        numbers["sizes"] = sizes
+    return numbers
 
 
 def _flat(parts: Any) -> Any:

@@ -10,6 +10,7 @@ __all__ = ["Number", "compare_numbers"]
 
 PRECISE = 7  # significant digits that show rounding noise where there is any
 FEW = 1e-2  # a last digit worth more than this fraction of the number is never mere rounding
+LONGEST = 4000  # digits that Python makes an integer of
 LIKELY = 0.1  # share of values that noise of rtol would carry over a rounding border
 
 
@@ -53,7 +54,7 @@ class Number:
         mantissa, _, exponent = text.partition("e")
         whole, point, decimals = mantissa.lstrip("+-").partition(".")
         digits = len((whole + decimals).lstrip("0"))
-        if not point and not exponent:
+        if not point and not exponent and digits <= LONGEST:
             return cls(int(text), 1.0, digits)
         power = int(exponent or 0) - len(decimals)
         return cls(float(text), float(f"1e{power}"), digits)

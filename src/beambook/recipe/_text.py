@@ -20,6 +20,8 @@ from beambook.recipe._volatile import scrub
 __all__ = ["Context", "Token", "compare_texts", "tokens_of"]
 
 MANY_LINES = 3000
+ZONE = 900.0  # s, by multiples of which time zones differ
+MINUTES = 120.0  # s between a clock reading and the end of its execution
 NEAR = 36 * 3600.0  # s around an execution: whatever its time zone, its day is in there
 
 _KINDS = re.compile(
@@ -209,7 +211,17 @@ def _agree(a: Token, b: Token, context: Context) -> bool:
         return _both_now(a.text, b.text, context)
     if a.kind == "path":
         return _same_path(a.text, b.text)
+    if a.kind == "clock":
+        return context.guess or "." in a.text or _just_now(a.text, context.times)
     return True
+
+
+def _just_now(clock: str, times: Iterable[float]) -> bool:
+    """Whether a clock anywhere on Earth could have shown this at one of the times."""
+    hours, minutes, seconds = (int(part) for part in clock.split(":"))
+    shown = hours * 3600 + minutes * 60 + seconds
+    offsets = ((shown - time) % ZONE for time in times)
+    return any(min(offset, ZONE - offset) < MINUTES for offset in offsets)
 
 
 def _same_path(a: str, b: str) -> bool:

@@ -16,8 +16,9 @@ GONE = "⟨volatile⟩"
 
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
 _UNIT = r"(?:ns|µs|μs|us|ms|s|secs?|seconds?|mins?|minutes?|h|hours?|hrs?|milliseconds?|m)\b"
-_NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?"
-_CLOCK = r"(?:\d+ days?,? )?\d+:\d\d(?::\d\d(?:\.\d+)?)?"
+# Repetitions are bounded: a number of a million digits must not take a minute.
+_NUMBER = r"[-+]?(?:\d{1,30}\.?\d{0,30}|\.\d{1,30})(?:e[-+]?\d{1,4})?"
+_CLOCK = r"(?:\d{1,9} days?,? )?\d{1,9}:\d\d(?::\d\d(?:\.\d{1,9})?)?"
 _SPAN = rf"(?:{_CLOCK}|{_NUMBER}\s*{_UNIT}(?:[, ]+(?:and )?{_NUMBER}\s*{_UNIT})*)"
 _SPAN_OR_NUMBER = rf"(?:{_SPAN}|{_NUMBER}(?!\s*[\w%/]))"
 _WORK = (
@@ -43,7 +44,7 @@ _PARTS = tuple(
         (rf"\bafter {_SPAN}(?= elapsed| of (?:computation|running|work))", re.I),
         (rf"\b{_NUMBER}\s*(?:it|iterations?|iter|rows|items|files|[kKMG]i?B)/s(?:ec)?\b", 0),
         (rf"\b{_NUMBER}\s*s/it\b", 0),
-        (r"\b(?:pid|process id|PID)\b\W{0,3}\d+", re.I),
+        (r"\b(?:pid|process id)[ =:]{1,3}\d{2,8}\b(?!\.\d)", re.I),
         (r"\b(?:localhost|127\.0\.0\.1|0\.0\.0\.0|\[::1\]):\d+", 0),
         (r"\b(?:In|Out) ?\[\d+\]", 0),
         (r"\S*ipykernel_\d+/\d+\.py(?::\d+)?", 0),
@@ -51,7 +52,6 @@ _PARTS = tuple(
         (rf"\bmemory usage: {_NUMBER}\+? ?\w+", 0),
         (r"\b(?:Python|CPython) \d+\.\d+\.\d+[^\n]*", 0),
         (r"\bkernel-[0-9a-f-]{8,}\b", 0),
-        (r"\$(?:JOB|TMP)\w*", 0),
     )
 )
 
