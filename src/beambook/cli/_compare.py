@@ -11,7 +11,7 @@ import click
 
 from beambook.cli._terminal import ProgressLine, say, say_json, shown
 from beambook.cli._things import find_execution
-from beambook.recipe import Verdict
+from beambook.recipe import Recipe, Verdict, execute
 from beambook.recipe import compare as compare_notebooks
 
 __all__ = ["compare", "test"]
@@ -83,14 +83,18 @@ def test(
 
 
 def _tested(path: Path, into: Path, time_limit: float | None, rtol: float, atol: float) -> Verdict:
-    from beambook.recipe import execute
-
     progress = ProgressLine()
+    recipe = Recipe.find(path)
     execution = execute(
-        path, {}, into=into, time_limit=time_limit, reporter=progress, allow_errors=True
+        recipe,
+        recipe.parameters.defaults,  # also of those that are required elsewhere
+        into=into,
+        time_limit=time_limit,
+        reporter=progress,
+        allow_errors=True,
     )
     progress.close()
-    return compare_notebooks(execution, path, rtol=rtol, atol=atol)
+    return compare_notebooks(execution.notebook_path, path, rtol=rtol, atol=atol)
 
 
 def _notebook(name: str) -> Path:

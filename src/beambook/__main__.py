@@ -1,0 +1,5 @@
+"""``python -m beambook``: the same as ``beambook``."""
+
+from beambook.cli import main
+
+main()

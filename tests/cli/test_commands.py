@@ -1,0 +1,186 @@
+"""What each command answers, and how it ends."""
+
+import json
+import os
+import pty
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import beambook.cli._main as front
+from beambook.cli._run import spread
+
+
+def only_line(text: str) -> str:
+    (line,) = text.splitlines()
+    return line
+
+
+# --- where you are -----------------------------------------------------------
+
+
+def test_bare_command_says_where_you_are_and_what_to_try(beambook, proposal_root):
+    answer = beambook()
+    assert answer.code == 0
+    assert str(proposal_root) in answer.out
+    assert "→ beambook" in answer.out
+
+
+def test_every_command_is_in_the_help_and_has_its_own(beambook):
+    overview = beambook("--help").out
+    for name in front.COMMANDS:
+        assert f"  {name} " in overview
+        assert f"Usage: beambook {name}" in beambook(name, "--help").out
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        (["rnu", "xas"], "did you mean run"),
+        (["shwo"], "did you mean show"),
+        (["run"], "NOTEBOOK"),
+        (["run", "xas", "--pdff"], "--pdf"),
+        (["show", "900074"], "900074 487"),
+        (["show", "nothing-of-this-name"], "no execution"),
+        (["show", "900074", "489x"], "900074"),
+        (["show", "xas", "extra"], "extra"),
+        (["params", "xass"], "xas"),
+        (["params", "missing.ipynb"], "missing.ipynb"),
+        (["report", "no-such-id"], "no-such-id"),
+        (["run", "xas", "proposal=900074", "rum=487"], "did you mean 'run'"),
+        (["run", "xas", "proposal=900074", "run=x"], "run"),
+        (["run", "xas", "proposal=900074"], "run"),
+        (["run", "xas", "proposal=900074", "run=487", "bin_width=0"], "bin_width"),
+        (["run", "xas", "proposal=900074", "--each", "run=5..1"], "comes after"),
+        (["run", "xas", "proposal=900074", "--each", "run"], "run=1..20"),
+        (["run", "xas", "proposal=900074", "--time-limit", "soon"], "10m"),
+        (["check", "900074", "12"], "487"),
+    ],
+)
+def test_a_mistake_is_one_line_that_helps_and_exit_code_2(beambook, words, hint):
+    answer = beambook(*words)
+    assert answer.code == 2
+    assert answer.out == ""
+    assert only_line(answer.err).startswith("beambook: ")
+    assert hint in answer.err
+    assert not Path("executions").exists(), "nothing was started"
+
+
+# --- looking -----------------------------------------------------------------
+
+
+def test_show_a_run_by_numbers_by_path_and_by_file(beambook, proposal_root):
+    folder = next(proposal_root.glob("*/*/p900074/raw/r0487"))
+    by_number = beambook("show", "900074", "487").out
+    assert "SA2_XTD1_XGM/XGM/DOOCS:output" in by_number
+    assert beambook("show", "p900074", "r0487").out == by_number
+    assert "SA2_XTD1_XGM/XGM/DOOCS:output" in beambook("show", folder).out
+    assert "SA2_XTD1_XGM/XGM/DOOCS:output" in beambook("show", next(folder.glob("*DA01*"))).out
+
+
+def test_show_only_some_sources(beambook):
+    answer = beambook("show", "900074", "487", "*XGM*")
+    assert "SA2_XTD1_XGM/XGM/DOOCS" in answer.out
+    assert "MOTOR" not in answer.out
+
+
+def test_show_for_machines(beambook):
+    assert beambook("show", "900074", "487", "--json").json["kind"] == "Run"
+    assert beambook("show", "xas", "--json").json["kind"] == "Recipe"
+
+
+def test_check_finds_the_lost_trains_and_ends_with_1(beambook):
+    answer = beambook("check", "900074", "487")
+    assert answer.code == 1
+    assert "missing trains" in answer.out
+    assert beambook("check", "900074", "487", "--json").json["ok"] is False
+
+
+def test_recipes_and_their_parameters(beambook):
+    names = {recipe["name"] for recipe in beambook("recipes", "--json").json}
+    assert names == {"run-overview", "xas", "xgm-statistics"}
+    assert all(name in beambook("recipes").out for name in names)
+    assert "bin_width" in beambook("params", "xas").out
+    assert "bin_width" in beambook("params", "xas", "--schema").json["properties"]
+
+
+# --- executing ---------------------------------------------------------------
+
+
+def test_run_report_show_and_compare(beambook, notebook):
+    answer = beambook("run", notebook, "steps=5")
+    assert answer.code == 0
+    assert "top" in answer.out
+    assert "2.5" in answer.out
+    assert answer.err == "", "no progress where stderr is no terminal"
+    wrote = Path(answer.out.splitlines()[-1].removeprefix("Wrote "))
+    assert wrote.is_file()
+    name = wrote.parent.name
+
+    assert "done" in beambook("show", name).out
+    written = beambook("report", name).out
+    assert written == f"Wrote executions/{name}/report.html\n"
+    assert Path(f"executions/{name}/report.html").is_file()
+
+    other = beambook("run", notebook, "--json").json[0]["id"]
+    same, different = beambook("compare", name, name), beambook("compare", name, other)
+    assert same.code == 0
+    assert different.code == 1
+    assert beambook("compare", name, other, "--json").json["status"] == "different"
+
+
+def test_each_value_gets_its_execution_and_a_failure_does_not_stop_the_others(beambook, tmp_path):
+    from .conftest import write_notebook
+
+    path = write_notebook(tmp_path / "inverse.ipynb", "n = 1", "print(1 / (n - 2))")
+    answer = beambook("run", path, "--each", "n=1..3", "--json")
+    assert answer.code == 1
+    assert [record["values"]["n"] for record in answer.json] == [1, 2, 3]
+    assert [record["status"] for record in answer.json] == ["done", "failed", "done"]
+
+
+def test_notebooks_are_tested_against_their_stored_outputs(beambook, notebook, tmp_path):
+    wrote = beambook("run", notebook).out.splitlines()[-1].removeprefix("Wrote ")
+    stored = tmp_path / "stored.ipynb"
+    stored.write_bytes(Path(wrote).read_bytes())
+    assert beambook("test", stored).code == 0
+    stored.write_text(stored.read_text().replace("top 1.5", "top 1.6").replace(": 1.5,", ": 1.6,"))
+    answer = beambook("test", stored)
+    assert answer.code == 1
+    assert "different" in answer.out
+
+
+def test_time_limit_ends_an_execution(beambook, tmp_path):
+    from .conftest import write_notebook
+
+    path = write_notebook(tmp_path / "endless.ipynb", "n = 1", "while True:\n    pass")
+    answer = beambook("run", path, "--time-limit", "2s", "--json")
+    assert answer.code == 1
+    assert answer.json[0]["status"] == "failed"
+
+
+def test_progress_is_shown_on_a_terminal(notebook, tmp_path):
+    leader, follower = pty.openpty()
+    command = [sys.executable, "-m", "beambook", "run", str(notebook), "--json"]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=follower) as run:
+        out = run.communicate()[0]
+    os.close(follower)
+    shown = os.read(leader, 1 << 16).decode()
+    os.close(leader)
+    assert json.loads(out)[0]["status"] == "done"
+    assert "Ramp" in shown
+    assert "2/2" in shown
+
+
+# --- each --------------------------------------------------------------------
+
+
+def test_each_spreads_values():
+    assert spread(("a=1",), ()) == [["a=1"]]
+    assert spread((), ("n=1..3",)) == [["n=1"], ["n=2"], ["n=3"]]
+    assert spread((), ("n=1,4..5", "m=x,y")) == [
+        [f"n={n}", f"m={m}"] for n in (1, 4, 5) for m in "xy"
+    ]
+    assert spread((), ("n=-2..0",)) == [["n=-2"], ["n=-1"], ["n=0"]]
