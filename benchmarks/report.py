@@ -65,7 +65,7 @@ def laid_out(path: Path, folder: Path) -> Path:
 
 def typst_alone(folder: Path) -> None:
     """Compile the laid-out report."""
-    subprocess.run([sys.executable, "-I", str(pdf.WORKER), str(folder / "job.json")], check=True)
+    subprocess.run([sys.executable, "-P", str(pdf.WORKER), str(folder / "job.json")], check=True)
 
 
 def measure(path: Path, work: Path, rounds: int) -> dict[str, float]:

@@ -26,8 +26,8 @@ from beambook.recipe._report_subject import Subject
 __all__ = ["Front"]
 
 PACKAGES = (
-    "beambook numpy scipy pandas xarray h5py dask matplotlib numba scikit-learn EXtra-data "
-    "extra-data pyFAI lmfit ipykernel"
+    "beambook numpy scipy pandas xarray h5py dask matplotlib numba scikit-learn "
+    "EXtra-data pyFAI lmfit ipykernel"
 ).split()
 
 

@@ -147,12 +147,13 @@ class _Press:
         """Compile with these elements; None if the process died."""
         self._write_elements(list(elements))
         job = self.folder / "job.json"
-        job.write_text(json.dumps({"timestamp": int(self.front.time.timestamp())}))
+        timestamp = int(self.front.time.timestamp())
+        job.write_text(json.dumps({"timestamp": timestamp, "path": sys.path}))
         answer = self.folder / "answer.json"
         answer.unlink(missing_ok=True)
         try:
             subprocess.run(  # noqa: S603 our own interpreter and script
-                [sys.executable, "-I", str(WORKER), str(job)],
+                [sys.executable, "-P", str(WORKER), str(job)],
                 capture_output=True,
                 timeout=SECONDS,
                 check=False,

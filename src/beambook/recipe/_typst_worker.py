@@ -1,6 +1,6 @@
 """Compile one typst document in a process of its own: a crash or a hang there harms nobody.
 
-Run as ``python -I _typst_worker.py JOB.json``; writes ``answer.json`` beside the job.
+Run as ``python -P _typst_worker.py JOB.json``; writes ``answer.json`` beside the job.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ from pathlib import Path
 
 def main(job_path: str) -> None:
     """Compile ``main.typ`` beside the job; tell what typst says when it refuses."""
+    job = json.loads(Path(job_path).read_text(encoding="utf-8"))
+    sys.path[:] = job["path"]  # typst is where the parent found it
     import typst
 
-    job = json.loads(Path(job_path).read_text(encoding="utf-8"))
     root = Path(job_path).parent
     answer = {"message": "", "diagnostic": ""}
     try:
