@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from itertools import pairwise
 from pathlib import Path
 
 import nbformat
@@ -227,7 +228,7 @@ def test_progress_is_told_in_the_callers_thread(run):
     assert {step.total for step in steps} == {3}
     assert steps[3].label == "Work"
     assert steps[-1].label == "done"
-    assert all(a.seconds <= b.seconds for a, b in zip(steps[1:], steps[2:], strict=False))
+    assert all(a.seconds <= b.seconds for a, b in pairwise(steps))
 
 
 def test_reporter_that_raises_does_not_end_the_work(run):
@@ -277,7 +278,7 @@ def test_at_once_is_kept(make_notebook, tmp_path):
     path = make_notebook("md:# T", "a = 1", "import time; time.sleep(0.1)")
     executions = execute_many(path, [{}, {}, {}], into=tmp_path / "out", at_once=1)
     spans = sorted((e.record["started"], e.record["ended"]) for e in executions)
-    assert all(end <= start for (_, end), (start, _) in zip(spans, spans[1:], strict=False))
+    assert all(end <= start for (_, end), (start, _) in pairwise(spans))
 
 
 def test_one_wrong_value_refuses_all(make_notebook, tmp_path):

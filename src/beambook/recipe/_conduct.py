@@ -19,7 +19,7 @@ from beambook.recipe._client import CellClient
 from beambook.recipe._execution import Execution
 from beambook.recipe._harvest import declared_files, recorded_results
 from beambook.recipe._journal import FULL, Journal
-from beambook.recipe._kernel import ENDING, Kernel, beginning, kernel_env
+from beambook.recipe._kernel import Kernel, beginning, kernel_env
 from beambook.recipe._memory import as_size
 from beambook.recipe._notebook import heading_above
 from beambook.recipe._overflow import OutputLimits
@@ -231,8 +231,6 @@ class Conductor:
     async def _stop_kernel(self) -> None:
         """Let the kernel end in peace, so that its files are closed before they are looked at."""
         assert self._kernel is not None  # noqa: S101
-        if self._kernel.is_python:
-            await self._kernel.run_silently(ENDING)
         await self._kernel.stop()
 
     async def _close_kernel(self) -> None:

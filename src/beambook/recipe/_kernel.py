@@ -19,11 +19,11 @@ from nbclient.exceptions import DeadKernelError
 
 from beambook.recipe._provisioner import ForkProvisioner
 
-__all__ = ["ENDING", "Kernel", "beginning", "kernel_env"]
+__all__ = ["Kernel", "beginning", "kernel_env"]
 
 READY_SECONDS = 120.0
 ASK_AGAIN_SECONDS = 0.5
-STOP_SECONDS = 10.0
+STOP_SECONDS = 15.0
 SOCKET_PATH_MOST = 80
 QUICK = ["--HistoryManager.enabled=False"]
 INLINE = "module://matplotlib_inline.backend_inline"
@@ -173,13 +173,26 @@ class Kernel:
 
     async def stop(self) -> None:
         """Let the kernel end by itself (files get closed, atexit runs); kill it if it does not."""
-        if self.manager.has_kernel:
-            await self.manager.request_shutdown()
-            try:
-                await asyncio.wait_for(self.ended(), STOP_SECONDS)
-            except TimeoutError:
-                await self.provisioner.kill()
-            await self.provisioner.wait()
+        ways = [self.manager.request_shutdown]
+        if self.is_python:
+            ways.insert(0, self._end_session)
+        for ask in ways:
+            if self.manager.has_kernel:
+                await ask()
+                if await self._has_ended_within(STOP_SECONDS):
+                    return
+        await self.kill()
+
+    async def _end_session(self) -> None:
+        self.client.execute(ENDING, silent=True, store_history=False)
+
+    async def _has_ended_within(self, seconds: float) -> bool:
+        try:
+            await asyncio.wait_for(self.ended(), seconds)
+        except TimeoutError:
+            return False
+        await self.provisioner.wait()
+        return True
 
     async def close(self) -> None:
         """Make sure that the kernel has ended and that nothing of it is left."""

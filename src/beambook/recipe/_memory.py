@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["Memory", "as_size", "memory_limit", "memory_of", "out_of_memory_kills"]
+__all__ = ["Memory", "MemoryGroups", "as_size", "memory_of"]
 
 CGROUPS = Path("/sys/fs/cgroup")
 NO_LIMIT = 1 << 60
@@ -30,26 +30,31 @@ def memory_of(pid: int) -> Memory:
     return Memory(_kib(values.get("VmRSS", "0")), _kib(values.get("VmHWM", "0")))
 
 
-def memory_limit() -> int:
-    """Bytes that this process and its children may use: of the cgroup, else of the machine."""
-    limits = [os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")]
-    for folder in _cgroup_folders():
-        for name in ("memory.max", "memory.limit_in_bytes"):
-            text = _read(folder / name)
-            if text.isdigit() and int(text) < NO_LIMIT:
-                limits.append(int(text))
-    return min(limits)
+class MemoryGroups:
+    """The control groups that a process is seen in: their limit, and whom they have killed."""
 
+    def __init__(self) -> None:
+        self._kills: dict[Path, int] = {}
 
-def out_of_memory_kills() -> int | None:
-    """Processes of this cgroup that the out-of-memory killer has ended, if it can be known."""
-    for folder in _cgroup_folders():
-        for name in ("memory.events", "memory.oom_control"):
-            for line in _read(folder / name).splitlines():
-                word, _, count = line.partition(" ")
-                if word == "oom_kill":
-                    return int(count)
-    return None
+    def look(self, pid: int) -> None:
+        """Note the groups of the process `pid` while it lives."""
+        for folder in _cgroup_folders(pid):
+            if folder not in self._kills:
+                self._kills[folder] = _kills_in(folder)
+
+    def have_killed(self) -> bool:
+        """Whether an out-of-memory killer has struck since the groups were first seen."""
+        return any(_kills_in(folder) > before for folder, before in self._kills.items())
+
+    def limit(self) -> int:
+        """Bytes that the process may use: of its groups, else of the machine."""
+        limits = [os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")]
+        for folder in self._kills:
+            for name in ("memory.max", "memory.limit_in_bytes"):
+                text = _read(folder / name)
+                if text.isdigit() and int(text) < NO_LIMIT:
+                    limits.append(int(text))
+        return min(limits)
 
 
 def as_size(count: float) -> str:
@@ -67,16 +72,25 @@ def as_size(count: float) -> str:
     return f"{count:.3g} TB"
 
 
-def _cgroup_folders() -> list[Path]:
-    """Folders of this process's memory cgroup (version 2, then 1), as far as they are visible."""
+def _cgroup_folders(pid: int) -> list[Path]:
+    """Folders of a process's memory groups (version 2, then 1), as far as they are visible."""
     folders = []
-    for line in _read(Path("/proc/self/cgroup")).splitlines():
+    for line in _read(Path(f"/proc/{pid}/cgroup")).splitlines():
         _, controllers, path = line.split(":", 2)
         if not controllers:
             folders.append(CGROUPS / path.lstrip("/"))
         elif controllers == "memory":
             folders += [CGROUPS / "memory" / path.lstrip("/"), CGROUPS / "memory"]
     return [folder for folder in folders if folder.is_dir()]
+
+
+def _kills_in(folder: Path) -> int:
+    for name in ("memory.events", "memory.oom_control"):
+        for line in _read(folder / name).splitlines():
+            word, _, count = line.partition(" ")
+            if word == "oom_kill":
+                return int(count)
+    return 0
 
 
 def _read(path: Path) -> str:

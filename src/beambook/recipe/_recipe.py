@@ -86,7 +86,7 @@ class Recipe(Described):
     def title(self) -> str:
         """First heading, else the name."""
         for text in self._markdown():
-            if match := _HEADING.search(_FENCE.sub("", text)):
+            if match := _first_heading(text):
                 return match[1].strip()
         return self.name
 
@@ -108,7 +108,9 @@ class Recipe(Described):
                 break
             if cell.get("cell_type") == "markdown":
                 texts.append(_source(cell))
-        return _HEADING.sub("", "\n\n".join(texts), count=1).strip()
+        text = "\n\n".join(texts)
+        match = _first_heading(text)
+        return (text[: match.start()] + text[match.end() :] if match else text).strip()
 
     @property
     def outputs(self) -> tuple[str, ...]:
@@ -200,6 +202,11 @@ class Recipe(Described):
         words = self._declared.get(key, [])
         words = [words] if isinstance(words, str) else words
         return tuple(str(word) for word in words) if isinstance(words, list) else ()
+
+
+def _first_heading(text: str) -> re.Match[str] | None:
+    """The first heading that is not a comment in a block of code."""
+    return _HEADING.search(_FENCE.sub(lambda block: " " * len(block[0]), text))
 
 
 def _source(cell: dict[str, Any]) -> str:

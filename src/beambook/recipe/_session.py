@@ -8,6 +8,7 @@ packages, input runs) to a private file: a kernel that dies later loses none of 
 
 from __future__ import annotations
 
+import faulthandler
 import json
 import os
 import platform
@@ -17,6 +18,7 @@ from typing import Any
 
 HOOK = "__beambook_inputs__"
 END_SECONDS = 1.0
+REPLY_SECONDS = 0.02
 
 
 class Session:
@@ -123,15 +125,33 @@ def begin(path: str, notebook_folder: str, extras: dict[str, str]) -> None:
         sys.path.append(notebook_folder)
     for name, source in extras.items():
         session.load(name, source)
+    _log_crashes()
     session.write()
     get_ipython().events.register("post_run_cell", session.write)
 
 
-def end() -> None:
-    """End what the notebook has started and left behind.
+def _log_crashes() -> None:
+    """Send the traceback of a crash to the log: ipykernel's stderr ends with the process."""
+    log = getattr(sys.stderr, "_original_stdstream_copy", None)
+    if log is not None:
+        faulthandler.enable(file=log)
 
-    ipykernel does so too, but waits 14 s for a child that has ended and that nobody has reaped.
+
+def end() -> None:
+    """End this kernel: first what it has started, then its event loop, then Python as usual.
+
+    ipykernel's own way (a ``shutdown_request``) waits 14 s for a child that has
+    ended and that nobody has reaped, and in one of fifty exits it never comes to
+    an end: its control thread flushes outputs to a thread that has ended already.
     """
+    from IPython import get_ipython
+
+    _end_children()
+    loop = get_ipython().kernel.io_loop
+    loop.call_later(REPLY_SECONDS, loop.stop)
+
+
+def _end_children() -> None:
     import psutil
 
     for kill in (psutil.Process.terminate, psutil.Process.kill):

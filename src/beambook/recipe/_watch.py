@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass, field
 
 from beambook.recipe._kernel import Kernel
-from beambook.recipe._memory import Memory, as_size, memory_limit, memory_of, out_of_memory_kills
+from beambook.recipe._memory import Memory, MemoryGroups, as_size, memory_of
 from beambook.recipe._plan import Limits
 
 __all__ = ["Watch"]
@@ -47,7 +47,8 @@ class Watch:
         self._began = time.monotonic()
         self._cell_began: float | None = None
         self._interrupted: float | None = None
-        self._kills_before = out_of_memory_kills()
+        self._groups = MemoryGroups()
+        self._look()
 
     def begin_cell(self) -> None:
         """A cell begins to run."""
@@ -101,9 +102,8 @@ class Watch:
         text = f"the kernel was ended by {signal_name(code)}{with_memory}"
         if code != -signal.SIGKILL:
             return text
-        kills = out_of_memory_kills()
-        limit = memory_limit()
-        if kills is not None and self._kills_before is not None and kills > self._kills_before:
+        limit = self._groups.limit()
+        if self._groups.have_killed():
             return f"{text}: out of memory (there is {as_size(limit)})"
         if peak > NEARLY * limit:
             return f"{text}: probably out of memory (there is {as_size(limit)})"
@@ -112,6 +112,7 @@ class Watch:
     def _look(self) -> None:
         if self.kernel.pid and (seen := memory_of(self.kernel.pid)).now:
             self.memory = seen
+            self._groups.look(self.kernel.pid)
 
     async def _kill(self) -> None:
         self.killed = True
