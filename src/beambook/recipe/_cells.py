@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import SequenceMatcher
 from typing import Any
 
 from beambook.recipe._notebook import heading_above
+from beambook.recipe._record import RESULT
 from beambook.recipe._volatile import PROGRESS
 
 __all__ = ["Cell", "Output", "cells_of", "matched"]
@@ -35,6 +36,12 @@ class Output:
 
     kind: str
     data: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def result(self) -> Mapping[str, Any]:
+        """The recorded result; empty where there is none."""
+        found = self.data.get(RESULT)
+        return found if isinstance(found, Mapping) else {}
 
     def get(self, mime: str) -> Any:
         """Content of a MIME type, or None."""

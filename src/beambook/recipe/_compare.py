@@ -15,7 +15,6 @@ from beambook.errors import NotebookError, ParameterError, RunNotFound
 from beambook.recipe._cells import Cell, cells_of, matched
 from beambook.recipe._notebook import read_notebook, title_of
 from beambook.recipe._outputs import compare_outputs, paired
-from beambook.recipe._record import RESULT
 from beambook.recipe._source import Reading, read_sources
 from beambook.recipe._tally import Tally, Tolerance
 from beambook.recipe._text import Context
@@ -243,8 +242,7 @@ def _keep_errors(value: Cell, draft: _Draft) -> None:
 
 
 def _result_of(output: Any) -> tuple[str, bool]:
-    result = output.get(RESULT) or {}
-    return str(result.get("name", "")), bool(result.get("claim", False))
+    return str(output.result.get("name", "")), bool(output.result.get("claim", False))
 
 
 def _alone(value: Cell | None, reference: Cell | None) -> _Draft:

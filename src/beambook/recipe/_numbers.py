@@ -10,7 +10,7 @@ __all__ = ["Number", "compare_numbers"]
 
 PRECISE = 7  # significant digits that show rounding noise where there is any
 FEW = 1e-2  # a last digit worth more than this fraction of the number is never mere rounding
-LONGEST = 4000  # digits that Python makes an integer of
+LONGEST = 4000  # characters of what is taken for a number
 LIKELY = 0.1  # share of values that noise of rtol would carry over a rounding border
 
 
@@ -54,7 +54,7 @@ class Number:
         mantissa, _, exponent = text.partition("e")
         whole, point, decimals = mantissa.lstrip("+-").partition(".")
         digits = len((whole + decimals).lstrip("0"))
-        if not point and not exponent and digits <= LONGEST:
+        if not point and not exponent and len(text) <= LONGEST:
             return cls(int(text), 1.0, digits)
         power = int(exponent or 0) - len(decimals)
         return cls(float(text), float(f"1e{power}"), digits)
@@ -86,7 +86,7 @@ def compare_numbers(
     floor : float
         Below this both are zero.
     coarse : bool
-        It is enough that they agree as far as both are printed.
+        What they print is the same; one may show fewer digits of it.
     """
     step = abs(a.value - b.value)
     unit = max(a.unit, b.unit)
@@ -94,9 +94,9 @@ def compare_numbers(
         tally.same(precise=a.precise or b.precise)
     elif tolerance.near(a.value, b.value) or max(abs(a.value), abs(b.value)) <= floor:
         tally.within(relative(a.value, b.value))
-    elif coarse and not (a.whole and b.whole) and step <= 1.001 * unit:
+    elif coarse and a.unit != b.unit and step <= 0.501 * unit:
         tally.within(relative(a.value, b.value))
-    elif a.whole or b.whole or a.unit != b.unit or step > 1.001 * unit:
+    elif coarse or a.whole or b.whole or a.unit != b.unit or step > 1.001 * unit:
         _differ(a, b, tally, tolerance, where)
     else:
         _rounding(a, b, tally, tolerance, where)
@@ -106,7 +106,7 @@ def _rounding(a: Number, b: Number, tally: Tally, tolerance: Tolerance, where: s
     size = max(abs(a.value), abs(b.value))
     if tolerance.allowed(a.value, b.value) >= LIKELY * a.unit:
         tally.within(relative(a.value, b.value))
-    elif a.unit > FEW * size:
+    elif a.unit > FEW * size or tolerance == Tolerance(0.0, 0.0):
         _differ(a, b, tally, tolerance, where)
     else:
         change = relative(a.value, b.value)

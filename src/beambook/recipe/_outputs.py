@@ -47,8 +47,8 @@ def paired(mine: tuple[Output, ...], theirs: tuple[Output, ...]) -> list[OutputP
 
 def _sign(output: Output) -> str:
     """What an output is recognised by among those of its cell."""
-    if (result := output.get(RESULT)) is not None:
-        return f"result {result.get('name')}"
+    if output.result:
+        return f"result {output.result.get('name')}"
     if any(mime.startswith("image/") for mime in output.data):
         return "picture"
     if output.kind == "display" and (TABLE in output.data or "<table" in output.data.get(HTML, "")):
@@ -88,9 +88,8 @@ def _brief(output: Output | None) -> str:
         return ""
     if output.kind == "error":
         return f"{output.get('ename')}: {output.get('evalue')}"
-    result = output.get(RESULT)
     text = str(output.get(TEXT) or read_page(str(output.get(HTML) or "")).text)
-    if result is None and (not text or _PLACEHOLDER.fullmatch(text.strip())):
+    if not output.result and (not text or _PLACEHOLDER.fullmatch(text.strip())):
         return sorted(output.data)[0] if output.data else "nothing"
     return text.strip()
 
@@ -290,6 +289,8 @@ def _cross_check(a: Data, b: Data, tally: Tally, context: Context) -> None:
             _compare_pages(a, b, beside, printed)
         if TEXT in a and TEXT in b:
             compare_texts(str(a[TEXT]), str(b[TEXT]), beside, printed)
+    if not beside.count and beside.noisy:
+        tally.notes.append("shown with other digits")
     numbers_only = all(found.relative is not None for found in beside.differences)
     if beside.count and (numbers_only or _styled(b) or tally.evidence == "figure"):
         tally.notes.append("the stored data are the same, but not what is shown of them")
@@ -299,7 +300,7 @@ def _cross_check(a: Data, b: Data, tally: Tally, context: Context) -> None:
 
 
 def _styled(data: Data) -> bool:
-    return bool(data.get(TABLE, {}).get("beambook", {}).get("styled"))
+    return "pandas.io.formats.style" in str(data.get(TEXT, ""))
 
 
 def _check_picture(a: Data, b: Data, beside: Tally) -> None:

@@ -33,12 +33,12 @@ def compare_tables(value: Document, reference: Document, tally: Tally, context: 
     common = _compare_columns(names[0], names[1], tally)
     key = _key(reference, common)
     rows = [[dict(row) for row in document.get("data", ())] for document in (value, reference)]
-    sizes = [_rows(document) for document in (value, reference)]
-    if sizes[0] != sizes[1]:
-        tally.differ("number of rows", sizes[0], sizes[1])
     for where, a, b in _matched_rows(rows[0], rows[1], key, tally):
         for name in common:
             _compare_cell(a.get(name), b.get(name), tally, context, f"{where}, column {name!r}")
+    sizes = [_rows(document) for document in (value, reference)]
+    if sizes[0] != sizes[1]:
+        tally.differ("number of rows", sizes[0], sizes[1])
     _compare_digests(value, reference, tally, context)
 
 

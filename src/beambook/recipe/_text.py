@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from beambook.recipe._align import opcodes
-from beambook.recipe._numbers import Number, compare_numbers
+from beambook.recipe._numbers import LONGEST, Number, compare_numbers
 from beambook.recipe._tally import Tally, Tolerance
 from beambook.recipe._volatile import scrub
 
@@ -68,7 +68,7 @@ class Context:
     unordered : bool
         The source prints in the order of a set or of a folder.
     coarse : bool
-        Numbers need to agree only as far as both are printed.
+        The numbers are known to be the same; one text may show fewer digits of them.
     """
 
     tolerance: Tolerance = field(default_factory=Tolerance)
@@ -145,8 +145,12 @@ def _paired(value: Sequence[Token], reference: Sequence[Token], context: Context
 
 
 def _same_word(a: Token, b: Token, context: Context) -> bool:
+    if a.text == b.text:
+        return True
+    if a.kind == b.kind == "number":
+        return max(len(a.text), len(b.text)) <= LONGEST
     if a.kind == b.kind:
-        return a.kind not in ("word", "mark", "rest") or a.text == b.text or _named(a, b, context)
+        return a.kind not in ("word", "mark", "rest") or _named(a, b, context)
     return "gone" in (a.kind, b.kind) and {a.kind, b.kind} <= {"gone", "number", "clock", "date"}
 
 
@@ -258,28 +262,37 @@ def _both_now(a: str, b: str, context: Context) -> bool:
     return context.guess and all(":" in text and one % 60 and two % 60 for text in (a, b))
 
 
-_FORMATS = (
-    *("%Y-%m-%d", "%d.%m.%Y", "%m/%d/%Y", "%d/%m/%Y", "%Y%m%d %H%M%S"),
-    *("%d %b %Y", "%d %B %Y", "%b %d %Y", "%B %d %Y"),
-    *("%a %b %d %H:%M:%S %Y", "%a %d %b %Y", "%A %d %B %Y"),
+_DAYS: tuple[str, ...] = (
+    "%Y-%m-%d",
+    "%d.%m.%Y",
+    "%m/%d/%Y",
+    "%d/%m/%Y",
+    "%d %b %Y",
+    "%d %B %Y",
+    "%b %d %Y",
 )
+_DAYS += ("%B %d %Y", "%a %d %b %Y", "%A %d %B %Y")
+_FORMATS = [f"{day}{clock}" for day in _DAYS for clock in ("", " %H:%M:%S", " %H:%M")]
+_FORMATS += ["%Y%m%d %H%M%S", "%a %b %d %H:%M:%S %Y"]
+
+
+def _one_line(text: str) -> str:
+    return re.sub(r"(?<=:\d\d),(?=\d)", ".", text).replace(",", " ").strip()
 
 
 def moment_of(text: str) -> float | None:
     """Seconds since the epoch of a date in one of the usual forms, taken as UTC."""
-    plain = re.sub(r"(?<=\d)[T_](?=\d)|(?<=^\d{8})-", " ", text.replace(",", " ").strip())
+    plain = re.sub(r"(?<=\d)[T_](?=\d)|(?<=^\d{8})-", " ", _one_line(text))
     plain = " ".join(re.sub(r"(?<=\d\d:\d\d:\d\d) [A-Z]{3,4}\b", "", plain).split())
-    plain = re.sub(r"(?<=:\d\d) \d+$", "", plain)
     try:
         moment = datetime.fromisoformat(plain)
     except ValueError:
         moment = None
     for form in () if moment else _FORMATS:
-        for clock in ("", " %H:%M:%S", " %H:%M"):
-            try:
-                moment = moment or datetime.strptime(plain, form + clock).replace(tzinfo=UTC)
-            except ValueError:
-                continue
+        try:
+            moment = moment or datetime.strptime(plain, form).replace(tzinfo=UTC)
+        except ValueError:
+            continue
     if moment is None:
         return None
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()

@@ -31,23 +31,23 @@ _DONE = (
     r"written|saved|created|built|generated|imported|solved|simulated|trained|fetched|compiled)"
 )
 
-PROGRESS = re.compile(r"\d+%\|[^|\n]*\||[━█▏▎▍▌▋▊▉]{3,}")
-_LINE = re.compile(r"^.*(?:per loop \(mean|\d+%\|[^|\n]*\||[━█▏▎▍▌▋▊▉]{3,}).*$", re.M)
+PROGRESS = re.compile(r"\d{1,3}%\|[^|\n]*\||[━█▏▎▍▌▋▊▉]{3,}")
+_LINE = re.compile(r"^.*(?:per loop \(mean|\d{1,3}%\|[^|\n]*\||[━█▏▎▍▌▋▊▉]{3,}).*$", re.M)
 _PARTS = tuple(
     re.compile(pattern, flags)
     for pattern, flags in (
         (rf"(?<=CPU times: ).*|(?<=Wall time: ){_SPAN}", 0),
         (r"The slowest run took .*\n.*cached\.?", 0),
         (rf"\b(?:best of \d+: ){_SPAN}.*per loop", 0),
-        (rf"(?<=\b){_WORK}\b[^\n\d]{{0,24}}{_SPAN_OR_NUMBER}", re.I),
-        (rf"\b{_DONE}\b[^\n\d]{{0,30}}\bin (?:about )?{_SPAN}", re.I),
+        (rf"(\b{_WORK}\b[^\n\d]{{0,24}}){_SPAN_OR_NUMBER}", re.I),
+        (rf"(\b{_DONE}\b[^\n]{{0,40}}?\bin (?:about )?){_SPAN}", re.I),
         (rf"\bafter {_SPAN}(?= elapsed| of (?:computation|running|work))", re.I),
         (rf"\b{_NUMBER}\s*(?:it|iterations?|iter|rows|items|files|[kKMG]i?B)/s(?:ec)?\b", 0),
         (rf"\b{_NUMBER}\s*s/it\b", 0),
         (r"\b(?:pid|process id)[ =:]{1,3}\d{2,8}\b(?!\.\d)", re.I),
         (r"\b(?:localhost|127\.0\.0\.1|0\.0\.0\.0|\[::1\]):\d+", 0),
         (r"\b(?:In|Out) ?\[\d+\]", 0),
-        (r"\S*ipykernel_\d+/\d+\.py(?::\d+)?", 0),
+        (r"(?<!\S)\S{0,300}?ipykernel_\d+/\d+\.py(?::\d+)?", 0),
         (r"<ipython-input-\d+-[0-9a-f]+>", 0),
         (rf"\bmemory usage: {_NUMBER}\+? ?\w+", 0),
         (r"\b(?:Python|CPython) \d+\.\d+\.\d+[^\n]*", 0),
@@ -63,7 +63,7 @@ def scrub(text: str) -> tuple[str, int]:
         text = "\n".join(_last_overwrite(line) for line in text.split("\n"))
     text, count = _LINE.subn("", text)
     for pattern in _PARTS:
-        text, more = pattern.subn(GONE, text)
+        text, more = pattern.subn(rf"\1{GONE}" if pattern.groups else GONE, text)
         count += more
     return text, count
 
