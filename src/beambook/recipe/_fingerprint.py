@@ -410,9 +410,10 @@ def _typed(line: Any, name: str) -> Any:
     import numpy as np
 
     drawn = getattr(line, f"get_{name}data")(orig=False)
-    given = np.asarray(getattr(line, f"get_{name}data")(orig=True))
-    same = given.dtype.kind in "fiu" and given.shape == np.shape(drawn)
-    return given if same and not np.ma.isMaskedArray(drawn) else drawn
+    given = getattr(line, f"get_{name}data")(orig=True)
+    typed = isinstance(given, np.ndarray) and given.dtype.kind in "fiu"
+    same = typed and given.shape == np.shape(drawn) and not np.ma.isMaskedArray(given)
+    return given if same else drawn
 
 
 def _image(image: Any) -> dict[str, Any]:
@@ -646,9 +647,17 @@ def _digest(keys: list[str], fields: list[Any]) -> dict[str, Any]:
     limit = max(20, 6_000 // min(len(fields), most))
     digest = {k: _column(f, limit) for k, f in zip(keys[:most], fields[:most], strict=True)}
     if rest := fields[most:]:
-        crcs = [_column(field, 0)["crc"] for field in rest]
+        crcs = [_crc(field) for field in rest]
         digest[f"{len(rest)} further columns"] = {"crc": zlib.crc32(repr(crcs).encode())}
     return digest
+
+
+def _crc(field: Any) -> int:
+    try:
+        head = _as_numbers(field.to_numpy() if hasattr(field, "to_numpy") else field)[1]
+    except (TypeError, ValueError):
+        head = _column(field, 0)
+    return int(head["crc"])
 
 
 def _column(field: Any, limit: int) -> dict[str, Any]:
