@@ -14,7 +14,7 @@ from beambook.recipe._plan import preload_for
 def test_title_author_theory_outputs(make_notebook):
     declared = {"author": "A. Person", "outputs": ["a.csv"], "keywords": ["xas", "nickel"]}
     path = make_notebook(
-        "Text.\n\n```python\n# no heading\n```\n\n## Absorption of *nickel* ##\n\nBeer and Lambert.",
+        "Text.\n\n```python\n# no heading\n```\n\n## Absorption of *nickel* ##\n\nBeer, Lambert.",
         "md:later",
         beambook=declared,
     )
@@ -27,9 +27,7 @@ def test_title_author_theory_outputs(make_notebook):
     assert recipe.author == "A. Person"
     assert recipe.outputs == ("a.csv",)
     assert recipe.keywords == ("xas", "nickel")
-    assert (
-        recipe.theory == "Text.\n\n```python\n# no heading\n```\n\n\n\nBeer and Lambert.\n\nlater"
-    )
+    assert recipe.theory == "Text.\n\n```python\n# no heading\n```\n\n\n\nBeer, Lambert.\n\nlater"
 
 
 def test_what_is_not_declared_has_a_plain_default(make_notebook):
