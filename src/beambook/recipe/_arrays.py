@@ -146,12 +146,20 @@ def _compare_values(
         near = same | (np.abs(x - y) <= allowed)
     wrong = np.flatnonzero(~near)
     tally.same(int(same.sum()), precise=int(same.any()))
-    tally.noisy += int((near & ~same).sum())
-    tally.compared += int((near & ~same).sum())
+    _count_noise(x, y, near & ~same, tally)
     for i in wrong[:3]:
         place = f"{where}, number {_place(int(i), shape, x.size)}"
         _differ(place, x[i], y[i], allowed[i], tally)
     _count_rest(len(wrong) - 3, tally)
+
+
+def _count_noise(x: Floats, y: Floats, noisy: NDArray[np.bool_], tally: Tally) -> None:
+    """Numbers that differ within their tolerance, and by how much beside the largest number."""
+    if count := int(noisy.sum()):
+        tally.noisy += count
+        tally.compared += count
+        scale = float(np.max(np.abs(y), where=np.isfinite(y), initial=0.0)) or 1.0
+        tally.worst = max(tally.worst, float(np.abs(x - y)[noisy].max()) / scale)
 
 
 def _place(i: int, shape: tuple[int, ...], size: int) -> str:

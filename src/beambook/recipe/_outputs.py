@@ -16,7 +16,7 @@ from beambook.recipe._pictures import compare_pictures, compare_svg
 from beambook.recipe._record import RESULT
 from beambook.recipe._source import Reading
 from beambook.recipe._tables import compare_html, compare_tables, read_page
-from beambook.recipe._tally import Tally
+from beambook.recipe._tally import Difference, Tally, Tolerance
 from beambook.recipe._text import Context, compare_texts
 from beambook.recipe._values import compare_json, compare_results, compare_shown_arrays
 
@@ -281,22 +281,28 @@ def _cross_check(a: Data, b: Data, tally: Tally, context: Context) -> None:
     if tally.count or tally.noisy or tally.evidence not in ("result", "table", "figure", "values"):
         return
     beside = Tally(tally.evidence)
-    printed = replace(context, coarse=True)
+    printed = replace(context, coarse=True, tolerance=Tolerance(0.0, 0.0))
     if tally.evidence == "figure":
         _check_picture(a, b, beside)
     else:
-        if HTML in a and HTML in b and not _is_xarray(a):
+        if HTML in a and HTML in b:
             _compare_pages(a, b, beside, printed)
         if TEXT in a and TEXT in b:
             compare_texts(str(a[TEXT]), str(b[TEXT]), beside, printed)
     if not beside.count and beside.noisy:
         tally.notes.append("shown with other digits")
-    numbers_only = all(found.relative is not None for found in beside.differences)
+    numbers_only = all(map(_same_form, beside.differences))
     if beside.count and (numbers_only or _styled(b) or tally.evidence == "figure"):
         tally.notes.append("the stored data are the same, but not what is shown of them")
         tally.count += beside.count
         tally.differences = beside.differences
         tally.picture = beside.picture
+
+
+def _same_form(found: Difference) -> bool:
+    """Numbers and dates that differ in their digits only: not another wording."""
+    forms = {re.sub(r"\d+", "0", text) for text in (found.value, found.reference)}
+    return found.relative is not None or len(forms) == 1
 
 
 def _styled(data: Data) -> bool:

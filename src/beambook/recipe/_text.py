@@ -177,7 +177,7 @@ def _sorted_words(text: str) -> str:
 
 
 def _compare_tokens(pairs: Pairs, tally: Tally, context: Context, where: str) -> None:
-    floor = _floor(pairs)
+    floor = 0.0 if context.coarse else _floor(pairs)
     for a, b in pairs:
         if a.kind == "number" and b.kind == "number":
             _compare_number(a, b, tally, context, where, floor)

@@ -144,8 +144,10 @@ class CellVerdict:
             more = sum(o.differing for o in self.outputs) - 1
             rest = f", and {more} more" if more > 0 else ""
             return self.differences[0].line() + rest
+        worst = max((output.worst for output in self.outputs), default=0.0)
+        change = [f"numbers differ by up to {worst:.2g}"] if worst else []
         notes = [note for output in self.outputs for note in output.notes]
-        return "; ".join([*notes, *self.notes])
+        return "; ".join([*change, *notes, *self.notes])
 
 
 @dataclass(frozen=True, repr=False)
