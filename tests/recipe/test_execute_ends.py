@@ -255,7 +255,10 @@ print(execution.status, execution.error_line)
 
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_no_kernel_outlives_its_caller(make_notebook, tmp_path, signum):
-    wait = "import os, time\nopen('pid.new', 'w').write(str(os.getpid()))\n"
+    wait = (
+        "import os, sys, time\nopen('private', 'w').write(os.path.dirname(sys.argv[2]))\n"
+        "open('pid.new', 'w').write(str(os.getpid()))\n"
+    )
     path = make_notebook("md:# T", wait + "os.rename('pid.new', 'pid')\ntime.sleep(600)")
     caller = subprocess.Popen(
         [sys.executable, "-c", CALLER, str(path), str(tmp_path / "out")],
@@ -269,6 +272,9 @@ def test_no_kernel_outlives_its_caller(make_notebook, tmp_path, signum):
         caller.send_signal(signum)
         caller.communicate(timeout=30)
     _wait_for(lambda: not kernel.is_running() and not zygote.is_running())
+    private = Path((found[0].parent / "private").read_text())
+    assert private.name.startswith("bb-")
+    assert not private.exists()
     execution = Execution.load(found[0].parent)
     assert caller.returncode == -signum
     assert execution.status == "killed"

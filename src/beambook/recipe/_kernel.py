@@ -103,6 +103,7 @@ class Kernel:
             self.provisioner = ForkProvisioner(
                 kernel_id=self.folder.name, kernel_spec=spec, fork=fork, preload=list(preload)
             )
+            self.provisioner.private = str(self.folder)
             self.provisioner.parent = self.manager
             self.manager.provisioner = self.provisioner
         self.client: Any = None

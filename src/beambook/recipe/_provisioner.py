@@ -49,6 +49,8 @@ class ForkProvisioner(LocalProvisioner):
         Modules that the zygote imports before it forks; those that are not installed are skipped.
     fork : bool
         False: start every kernel as Jupyter does.
+    private : str
+        A folder that is removed if the one who started the kernel dies before it.
     origin : str
         How the kernel came to be: ``"forked"`` or ``"started: <why it was not forked>"``.
     returncode : int or None
@@ -59,6 +61,7 @@ class ForkProvisioner(LocalProvisioner):
 
     preload = List(Unicode(), default_value=list(STACK), config=True)
     fork = Bool(True, config=True)  # noqa: FBT003 traitlets takes the default so
+    private = Unicode("")
     process: Any = None
     origin = ""
     returncode: int | None = None
@@ -103,6 +106,7 @@ class ForkProvisioner(LocalProvisioner):
             cwd=kwargs.get("cwd") or os.getcwd(),
             log=_descriptor(kwargs.get("stdout")),
             modules=self.preload,
+            private=self.private,
         )
 
     async def wait(self) -> int | None:

@@ -128,6 +128,7 @@ class Zygote:
         cwd: str | Path,
         log: int,
         modules: Iterable[str] = (),
+        private: str = "",
         program: str = "ipykernel_launcher.py",
     ) -> Forked:
         """Fork a kernel; blocks while modules are imported for the first time.
@@ -144,6 +145,8 @@ class Zygote:
             File descriptor that becomes its stdout and stderr.
         modules : iterable of str
             Imported in the zygote first, if they are not yet.
+        private : str
+            A folder that is removed if this process dies before the kernel.
         program : str
             ``sys.argv[0]`` of the kernel.
 
@@ -164,6 +167,7 @@ class Zygote:
             "env": dict(env),
             "cwd": str(cwd),
             "modules": list(modules),
+            "private": private,
             "umask": _umask(),
         }
         channel, remote = socket.socketpair()

@@ -18,6 +18,7 @@ import json
 import os
 import random
 import select
+import shutil
 import signal
 import socket
 import sys
@@ -35,11 +36,12 @@ PARENT_CHECK_MS = 1000
 
 @dataclass
 class Child:
-    """One kernel: its process, the socket to who asked for it, and its pidfd."""
+    """One kernel: its process, the socket to who asked for it, its pidfd, a folder of its own."""
 
     pid: int
     channel: int
     pidfd: int
+    private: str
     orphan: bool = False
 
 
@@ -93,12 +95,14 @@ class Zygote:
         _, status, usage = os.wait4(child.pid, 0)
         code = os.waitstatus_to_exitcode(status)
         _answer(child.channel, {"exit": code, "peak": usage.ru_maxrss * 1024})
-        os.close(child.channel)
-        os.close(child.pidfd)
+        if child.orphan and child.private:
+            shutil.rmtree(child.private, ignore_errors=True)
+        _close(child.channel, child.pidfd)
         del self.children[child.pid]
 
     def _end(self) -> None:
         for child in list(self.children.values()):
+            child.orphan = True
             _kill_group(child.pid)
             self._reap(child)
 
@@ -119,7 +123,7 @@ class Zygote:
             return request
         _set_group(pid)
         os.close(log)
-        child = Child(pid, channel, os.pidfd_open(pid))
+        child = Child(pid, channel, os.pidfd_open(pid), request["private"])
         self.children[pid] = child
         _answer(channel, {"pid": pid, "notes": notes}, [child.pidfd])
         return None
