@@ -107,6 +107,13 @@ def test_notebook_that_names_files_beside_it_works_there(run, tmp_path):
     assert execution.record["works_in"] == "the notebook's folder"
 
 
+def test_declared_recipe_works_in_its_execution_whatever_it_names(run, tmp_path):
+    (tmp_path / "data").mkdir()
+    execution = run("open('data', 'w').write('x')", metadata={"beambook": {}})
+    assert execution.record["works_in"] == "the execution's folder"
+    assert (execution.path / "data").read_text() == "x"
+
+
 def test_module_beside_the_notebook_can_be_imported(run, tmp_path):
     (tmp_path / "helper_of_mine.py").write_text("answer = 42")
     execution = run("import helper_of_mine; helper_of_mine.answer")

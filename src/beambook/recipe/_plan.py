@@ -114,7 +114,7 @@ def plan(
         json_values = {}
     _clear(notebook)
     sources = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
-    beside = not recipe.outputs and _names_files(sources, recipe.path.parent)
+    beside = not recipe.is_declared and _names_files(sources, recipe.path.parent)
     return Plan(
         recipe, notebook, json_values, name, spec, into, beside,
         preload_for("\n".join(sources)) if python else (), limits, fork, allow_errors,

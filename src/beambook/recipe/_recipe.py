@@ -123,6 +123,11 @@ class Recipe(Described):
         return self._words("keywords")
 
     @property
+    def is_declared(self) -> bool:
+        """Whether the notebook says that it is a recipe: it has ``metadata.beambook``."""
+        return isinstance(self._metadata.get("beambook"), dict)
+
+    @property
     def language(self) -> str:
         """The programming language, in lower case; ``"python"`` when nothing says otherwise."""
         for group, key in (("kernelspec", "language"), ("language_info", "name")):
