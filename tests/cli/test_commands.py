@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -184,3 +185,17 @@ def test_each_spreads_values():
         [f"n={n}", f"m={m}"] for n in (1, 4, 5) for m in "xy"
     ]
     assert spread((), ("n=-2..0",)) == [["n=-2"], ["n=-1"], ["n=0"]]
+
+
+# --- what goes wrong ---------------------------------------------------------
+
+
+def test_a_damaged_run_is_said_in_a_line_and_counted(beambook, tmp_path, proposal_root):
+    folder = tmp_path / "r0488"
+    shutil.copytree(next(proposal_root.glob("*/*/p900074/raw/r0488")), folder)
+    os.truncate(next(folder.glob("*DA03-S00001*")), 5000)
+    answer = beambook("check", folder)
+    assert answer.code == 1
+    assert "truncated" in answer.out
+    assert only_line(answer.err).startswith("beambook: warning: ")
+    assert "r0488: 1 × unreadable file" in answer.err

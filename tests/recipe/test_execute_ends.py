@@ -97,7 +97,7 @@ def test_out_of_memory_killer_is_recognised(run, small_group):
 def test_sys_exit_is_an_error_like_any_other(run):
     execution = run("import sys; sys.exit(3)")
     assert execution.status == "failed"
-    assert execution.error_line == "cell 3 (Work): SystemExit: 3"
+    assert execution.error_line == "cell 4 (Work): SystemExit: 3"
 
 
 def test_input_is_refused_and_does_not_wait(run):
@@ -154,7 +154,7 @@ def test_kernel_that_never_gives_the_lock_back_is_killed(run):
 def test_endless_printing_ends_at_the_limit_and_stays_small(run):
     execution = run("while True: print('spam ' * 10)", time_limit=2, output_limit=10_000)
     assert execution.error["name"] == "TimeLimit"
-    spilled = execution.path / "outputs" / "cell-03-stdout.txt"
+    spilled = execution.path / "outputs" / "cell-04-stdout.txt"
     assert spilled.stat().st_size > 10_000
     assert execution.notebook_path.stat().st_size < 100_000
     assert set(spilled.read_text()) == set("spam \n")
@@ -164,11 +164,11 @@ def test_text_over_the_limit_goes_to_a_file_whole(run):
     execution = run("for i in range(30_000): print(i)", output_limit=50_000)
     text = outputs(execution)[0].text
     whole = "".join(f"{i}\n" for i in range(30_000))
-    assert (execution.path / "outputs" / "cell-03-stdout.txt").read_text() == whole
+    assert (execution.path / "outputs" / "cell-04-stdout.txt").read_text() == whole
     assert text.startswith(whole[:SHOWN])
     assert text.endswith(whole[-SHOWN:])
     assert f"{len(whole):,} bytes in all" in text
-    assert "outputs/cell-03-stdout.txt" in execution.log_path.read_text()
+    assert "outputs/cell-04-stdout.txt" in execution.log_path.read_text()
 
 
 def test_text_below_the_limit_stays(run):
@@ -181,7 +181,7 @@ def test_200_mb_in_one_line(run):
     execution = run("print('x' * 200_000_000)", "print('next')")
     assert execution.status == "done"
     assert execution.notebook_path.stat().st_size < 100_000
-    assert (execution.path / "outputs" / "cell-03-stdout.txt").stat().st_size == 200_000_001
+    assert (execution.path / "outputs" / "cell-04-stdout.txt").stat().st_size == 200_000_001
 
 
 def test_large_picture_goes_to_a_file_and_still_shows(run):
@@ -191,18 +191,18 @@ def test_large_picture_goes_to_a_file_and_still_shows(run):
     )
     execution = run(cell, output_limit=10_000)
     data = outputs(execution)[0].data
-    picture = execution.path / "outputs" / "cell-03-output.png"
+    picture = execution.path / "outputs" / "cell-04-output.png"
     assert picture.read_bytes() == b"\x89PNG\r\n\x1a\n" + bytes(300_000)
     assert "image/png" not in data
-    assert "(outputs/cell-03-output.png)" in data["text/markdown"]
-    assert "image/png is in outputs/cell-03-output.png" in data["text/plain"]
+    assert "(outputs/cell-04-output.png)" in data["text/markdown"]
+    assert "image/png is in outputs/cell-04-output.png" in data["text/plain"]
 
 
 def test_large_error_is_cut(run):
     execution = run("raise ValueError('x' * 3_000_000)")
     assert execution.notebook_path.stat().st_size < 100_000
     assert len(execution.error_line) < 2_000
-    whole = (execution.path / "outputs" / "cell-03-error.txt").read_text()
+    whole = (execution.path / "outputs" / "cell-04-error.txt").read_text()
     assert "x" * 3_000_000 in whole
 
 

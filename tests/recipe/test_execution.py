@@ -99,6 +99,6 @@ def test_card(write):
 def test_error_line(write):
     error = {"name": "ValueError", "value": "bad\nworse", "cell": 3, "heading": "Fit"}
     execution = Execution.load(write("a", status="failed", error=error))
-    assert execution.error_line == "cell 3 (Fit): ValueError: bad"
-    assert "cell 3 (Fit)" in execution.card().text()
+    assert execution.error_line == "cell 4 (Fit): ValueError: bad"
+    assert "cell 4 (Fit)" in execution.card().text()
     assert Execution.load(write("b")).error_line == ""

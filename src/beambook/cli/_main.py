@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -115,13 +117,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
     sys.exit(_ended(arguments))
 
 
+def _warn(message: Warning | str, *_: Any, **__: Any) -> None:
+    """A warning is a line for a person, not a line of our source."""
+    click.echo(f"beambook: warning: {' '.join(str(message).split())}", err=True)
+
+
 def _ended(arguments: Sequence[str] | None) -> int:
+    words = list(arguments) if arguments is not None else None
     try:
-        code = beambook.main(
-            list(arguments) if arguments is not None else None,
-            prog_name="beambook",
-            standalone_mode=False,
-        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("default", UserWarning)
+            warnings.showwarning = _warn
+            code = beambook.main(words, prog_name="beambook", standalone_mode=False)
     except click.ClickException as error:
         return _complain(error.format_message(), error.exit_code)
     except BeambookError as error:

@@ -56,6 +56,7 @@ class Duration(click.ParamType[float]):
 )
 @click.option("--at-once", type=click.IntRange(min=1), help="How many at once, else one a core.")
 @click.option("--time-limit", type=Duration(), help="Interrupt an execution after 90, 10m or 2h.")
+@click.option("--kernel", metavar="NAME", help="Jupyter kernel, else what the notebook asks for.")
 @click.option("--report", "reports", is_flag=True, help="Make the HTML report of each.")
 @click.option("--pdf", is_flag=True, help="Make the HTML and the PDF report of each.")
 @click.option("--code", is_flag=True, help="Show the code in the report.")
@@ -67,6 +68,7 @@ def run(
     into: Path,
     at_once: int | None,
     time_limit: float | None,
+    kernel: str | None,
     reports: bool,
     pdf: bool,
     code: bool,
@@ -85,7 +87,13 @@ def run(
         recipe.parameters.validate(one)
     progress = ProgressLine()
     executions = execute_many(
-        recipe, all_values, into=into, at_once=at_once, time_limit=time_limit, reporter=progress
+        recipe,
+        all_values,
+        into=into,
+        at_once=at_once,
+        time_limit=time_limit,
+        kernel=kernel,
+        reporter=progress,
     )
     progress.close()
     files = [execution.path / "notebook.ipynb" for execution in executions]

@@ -157,7 +157,8 @@ class Execution(Described):
         if self.error.get("cell") is None:
             return line
         heading = self.error.get("heading")
-        return f"cell {self.error['cell']}{f' ({heading})' if heading else ''}: {line}"
+        # For people the first cell, text or code, is cell 1; in the record it is 0.
+        return f"cell {self.error['cell'] + 1}{f' ({heading})' if heading else ''}: {line}"
 
     @property
     def seconds(self) -> float:
@@ -215,9 +216,14 @@ class Execution(Described):
                 (file["name"], _size(file["size"]), file["sha256"][:12]) for file in self.outputs
             ]
             tables.append(Table(("file", "size", "sha256"), tuple(files), "outputs"))
-        slow = sorted(self.cells, key=lambda cell: -cell.seconds)[:SLOW_SHOWN]
-        times = [(cell.index, cell.heading, cell.status, f"{cell.seconds:.2f} s") for cell in slow]
-        tables.append(Table(("cell", "heading", "status", "time"), tuple(times), "slowest cells"))
+        ran = [cell for cell in self.cells if cell.status not in ("pending", "skipped")]
+        slow = sorted(ran, key=lambda cell: -cell.seconds)[:SLOW_SHOWN]
+        times = [
+            (cell.index + 1, cell.heading, cell.status, f"{cell.seconds:.2f} s") for cell in slow
+        ]
+        if times:
+            columns = ("cell", "heading", "status", "time")
+            tables.append(Table(columns, tuple(times), "slowest cells"))
         return tables
 
 

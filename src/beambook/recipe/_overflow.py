@@ -148,7 +148,7 @@ class CellOutputs:
     """
 
     def __init__(self, cell: int, limits: OutputLimits) -> None:
-        self._cell = cell
+        self._cell = cell + 1  # people count from 1
         self._limits = limits
         self._streams: list[_Stream] = []
         self._rich = 0
