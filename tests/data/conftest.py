@@ -26,7 +26,7 @@ class Group:
     keys: dict  # name: shape of an entry, or (shape, dtype)
     counts: list | None = None  # by position in INDEX; 1 by default
     gap: int = 0  # unused rows before each train's
-    first_of_empty: int = 0
+    first_of_empty: int | None = None  # by default where the next rows begin
     index: str = "count"  # or "status": the old way
     index_length: int | None = None
     rows_lost: int = 0  # rows missing at the end of the data
@@ -47,7 +47,7 @@ class Group:
             if count:
                 rows += [(0, -1)] * self.gap
                 at += self.gap
-            first.append(at if count else self.first_of_empty)
+            first.append(at if count or self.first_of_empty is None else self.first_of_empty)
             rows += [(train, k) for k in range(count)]
             at += count
         return np.array(first, "u8"), np.array(counts, "u8"), rows

@@ -82,10 +82,10 @@ FAULTS = {
     "missing trains": LostTrains("DA02", [5, 6]),
     "missing sequence": MissingSequence("DA03", 0),
     "unreadable file": TruncatedFile("DA02", 1),
-    "duplicated trains": BadTrainIds("DA01", [7], "duplicate"),
-    "disordered trains": BadTrainIds("DA01", [7], "disordered"),
-    "zeros among train ids": BadTrainIds("DA01", [7], "zero"),
-    "suspect train ids": BadTrainIds("DA01", [7], "suspect"),
+    "duplicated trains": BadTrainIds("DA01", [3], "duplicate"),
+    "disordered trains": BadTrainIds("DA01", [3], "disordered"),
+    "zeros among train ids": BadTrainIds("DA01", [3], "zero"),
+    "suspect train ids": BadTrainIds("DA01", [3], "suspect"),
     "modules disagree on trains": LostTrains("AGIPD01", [9]),
 }
 

@@ -6,7 +6,7 @@ from tempfile import TemporaryDirectory
 import extra_data
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from beambook.data import by_id, open_run
@@ -66,7 +66,12 @@ choices = st.one_of(
 
 
 @given(run=runs(), choice=choices)
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(
+    max_examples=40,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+    phases=(Phase.explicit, Phase.reuse, Phase.generate),  # to shrink a run takes minutes
+)
 def test_every_path_gives_what_extra_data_gives(exdf, run, choice):
     version, files = run
     with TemporaryDirectory() as folder:
