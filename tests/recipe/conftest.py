@@ -32,7 +32,7 @@ def make_notebook(tmp_path):
 
 @pytest.fixture
 def run(make_notebook, tmp_path):
-    """``run("print(1)", …)`` executes cells (after a title and a parameter) and gives the outcome."""
+    """``run("print(1)", …)`` executes cells (after a title and a parameter): the outcome."""
 
     def run(*cells, values=None, metadata=None, **options):
         path = make_notebook("md:# Sample", "a = 1", "md:## Work", *cells, **(metadata or {}))
