@@ -154,8 +154,21 @@ def test_no_trains(exdf, tmp_path):
 def test_nothing_there(tmp_path):
     with pytest.raises(FileNotFoundError):
         check(tmp_path / "none")
-    (tmp_path / "RAW-R0001-DA01-S00000.h5").write_bytes(b"")
-    assert found(check(tmp_path)) == {("unreadable file", str(tmp_path)): 1}
+    for number in (0, 1):
+        (tmp_path / f"RAW-R0001-DA01-S{number:05d}.h5").write_bytes(b"")
+    assert [(f.what, f.where) for f in check(tmp_path).findings] == [
+        ("unreadable file", "RAW-R0001-DA01-S00000.h5"),
+        ("unreadable file", "RAW-R0001-DA01-S00001.h5"),
+    ]
+
+
+def test_progress(exdf, tmp_path):
+    slow(exdf, tmp_path, range(10, 14), sources=3)
+    steps = []
+    check(tmp_path, reporter=steps.append)
+    assert [(step.done, step.total, step.label) for step in steps] == [
+        (n, 3, f"DA01/DEV/{n}") for n in range(3)
+    ]
 
 
 def test_reading_the_check_twice_is_the_same(exdf, tmp_path):

@@ -54,6 +54,15 @@ def test_rows_that_nobody_owns_are_left_out(exdf, tmp_path):
     assert run[FAST, "data.x"].ndarray().tolist() == [exdf.value(t, k) for t, k in rows]
 
 
+def test_rows_of_two_files_do_not_run_together(exdf, tmp_path):
+    """The third row of the second file follows the second row of the first in number only."""
+    for number, trains in enumerate([[5, 6], [7, 8, 9, 10]]):
+        group = exdf.instrument(f"{FAST}/data", {"x": ()})
+        exdf.write(tmp_path / f"RAW-R0001-DA01-S{number:05d}.h5", trains, [group])
+    run = open_run(tmp_path)[[0, 1, 4, 5]]
+    assert by_train(run) == {t: [exdf.value(t)] for t in [5, 6, 9, 10]}
+
+
 @pytest.mark.parametrize("index", ["count", "status"])
 @pytest.mark.parametrize("length", [0, 1, 2])
 def test_index_shorter_than_the_trains(exdf, tmp_path, index, length):
@@ -181,3 +190,14 @@ def test_no_trains_at_all(exdf, tmp_path):
     assert run[FAST, "data.x"].ndarray().shape == (0,)
     assert list(run.trains()) == []
     assert "none" in run.card().text()
+
+
+def test_source_of_a_kind_that_nobody_knows(exdf, tmp_path):
+    path = one_file(exdf, tmp_path, [5, 6])
+    with h5py.File(path, "r+") as file:
+        file["METADATA/dataSources/dataSourceId"][2] = b"NOVEL/A/B/C"
+    run = open_file(path)
+    assert run.all_sources == {FAST}
+    (problem,) = run.problems
+    assert (problem.what, problem.count) == ("unknown kind of source", 1)
+    assert problem.detail == "e.g. NOVEL/A/B/C"

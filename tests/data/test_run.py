@@ -52,6 +52,19 @@ def test_names_of_axes_and_units(run):
     assert array.trainId.identical(array.train.rename("trainId"))
 
 
+def test_units_of_the_group_win(exdf, tmp_path):
+    group = exdf.control("A/B/C", {"x": (), "y": ()}, units={"x": (b"k", b"eV")})
+    path = exdf.write(tmp_path / "a.h5", [5], [group])
+    with h5py.File(path, "r+") as file:
+        file["CONTROL/A/B/C/x/value"].attrs["unitSymbol"] = b"V"
+        file["CONTROL/A/B/C/y/value"].attrs["unitSymbol"] = "Å"
+    run = open_file(path)
+    assert run["A/B/C", "x"].units == "keV"
+    assert run["A/B/C", "y"].units == "Å"
+    assert run["A/B/C", "x.timestamp"].units == ""
+    assert run["A/B/C", "x"].xarray().attrs == {"units": "keV"}
+
+
 def test_frames_have_train_and_pulse(run):
     array = run[AGIPD, "image.data"].xarray(roi=np.s_[0])
     assert array.dims == ("frame", "slow_scan", "fast_scan")
@@ -372,6 +385,20 @@ def test_dask_array_in_blocks_of_trains(run, monkeypatch):
 def test_a_run_travels(run):
     again = pickle.loads(pickle.dumps(run.with_aliases({"x": (MOTOR, "actualPosition")})))
     np.testing.assert_array_equal(again["x"].ndarray(), run[MOTOR, "actualPosition"].ndarray())
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"parts": 3}, {"trains_per_part": 8}, {"parts": 30}, {"parts": 2, "trains_per_part": 3}],
+)
+def test_splitting_is_extra_datas(run, small_run, options):
+    theirs = extra_data.RunDirectory(small_run, parallelize=False)
+    expected = [[int(t) for t in part.train_ids] for part in theirs.split_trains(**options)]
+    assert [part.train_ids.tolist() for part in run.split_trains(**options)] == expected
+    parts = list(run[XGM, "data.intensityTD"].split_trains(**options))
+    assert [part.train_ids.tolist() for part in parts] == expected
+    with pytest.raises(TypeError, match="parts or trains_per_part"):
+        next(run.split_trains())
 
 
 def test_series_is_for_single_values(run):

@@ -18,7 +18,7 @@ from beambook.data._format import Signal
 from beambook.data._read import Segment, read_segments
 from beambook.data._roi import Roi
 from beambook.data._store import Store, Table
-from beambook.data._trains import TrainIds, choose_trains
+from beambook.data._trains import TrainIds, choose_trains, split
 from beambook.errors import DataError
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class Channel(Described):
         xgm[:10].xarray()                     # the first ten trains, labelled
     """
 
-    _store: Store
+    store: Store
     source: str
     key: str
     train_ids: TrainIds
@@ -65,7 +65,7 @@ class Channel(Described):
 
     @cached_property
     def _signals(self) -> tuple[Signal | None, ...]:
-        return self._store.signals(self.source, self.key)
+        return self.store.signals(self.source, self.key)
 
     @cached_property
     def _signal(self) -> Signal:
@@ -78,7 +78,7 @@ class Channel(Described):
     def table(self) -> Table:
         """Rows of all trains of the run, selected or not."""
         signal = next(s for s in self._signals if s is not None)
-        return self._store.table(self.source, signal.group)
+        return self.store.table(self.source, signal.group)
 
     @cached_property
     def _rows(self) -> Table:
@@ -148,7 +148,7 @@ class Channel(Described):
     def files(self) -> tuple[str, ...]:
         """Paths of the files that the selected trains are in."""
         used = np.unique(self._rows.part[self._rows.count > 0])
-        return tuple(str(self._store.parts[n].file.path) for n in used)
+        return tuple(str(self.store.parts[n].file.path) for n in used)
 
     @property
     def pulse_ids(self) -> Channel | None:
@@ -189,6 +189,12 @@ class Channel(Described):
 
     __getitem__ = select_trains
     __iter__ = None
+
+    def split_trains(
+        self, parts: int | None = None, trains_per_part: int | None = None
+    ) -> Iterator[Channel]:
+        """Cut the channel in parts of nearly as many trains; see `Run.split_trains`."""
+        return (self[part] for part in split(self.train_ids, parts, trains_per_part))
 
     def drop_empty_trains(self) -> Channel:
         """The same channel without the trains that have no data."""
@@ -236,7 +242,7 @@ class Channel(Described):
         begins = np.concatenate([np.zeros(min(1, len(have)), int), breaks])
         ends = np.append(breaks, len(have))[: len(begins)] - 1
         return tuple(
-            Segment(self._store.parts[p].file, self._checked(p).dataset, int(a), int(b))
+            Segment(self.store.parts[p].file, self._checked(p).dataset, int(a), int(b))
             for p, a, b in zip(part[begins], start[begins], stop[ends], strict=True)
         )
 
@@ -246,7 +252,7 @@ class Channel(Described):
             other = "nothing" if signal is None else f"{signal.dtype}{list(signal.shape[1:])}"
             raise DataError(
                 f"{self.source} {self.key} is {first.dtype}{list(first.shape[1:])} in one file and "
-                f"{other} in {self._store.parts[number].file.path.name}",
+                f"{other} in {self.store.parts[number].file.path.name}",
                 hint="Select trains that agree, or one of the runs.",
             )
         return signal

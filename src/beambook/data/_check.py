@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,11 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from beambook.data._findings import DataWarning, Finding, Findings
-from beambook.data._open import open_run
+from beambook.data._open import data_files, open_run, read_parts
 from beambook.data._run import Run
 from beambook.data._source import Source
 from beambook.data._trains import TrainIds
 from beambook.errors import DamagedFile
+from beambook.events import Progress, Reporter, Silent
 
 __all__ = ["check"]
 
@@ -22,7 +24,7 @@ EXAMPLES = 3
 REGULAR = 0.9  # part of the trains that has to be in step for a source to count as slower
 
 
-def check(run: Run | str | Path) -> Findings:
+def check(run: Run | str | Path, *, reporter: Reporter | None = None) -> Findings:
     """Look for everything that is wrong with a run, and count it.
 
     Files that cannot be read, missing sequences, doubtful, duplicated or disordered train ids;
@@ -35,6 +37,8 @@ def check(run: Run | str | Path) -> Findings:
     ----------
     run : Run, str or Path
         A run, the folder of one, or a file.
+    reporter : Reporter, optional
+        Is told the source that is looked at.
 
     Returns
     -------
@@ -55,34 +59,44 @@ def check(run: Run | str | Path) -> Findings:
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DataWarning)  # everything is a finding here
-        if not isinstance(run, Run):
-            path = str(run)
-            try:
-                run = open_run(run, aliases={})
-            except DamagedFile as error:
-                return Findings(path, 0, 0, 0, (Finding("unreadable file", path, 1, str(error)),))
-        else:
-            path = run.name
-        found = tuple(dict.fromkeys((*run.problems, *_look(run))))
-    return Findings(path, len(run.train_ids), len(run.all_sources), len(run.files), found)
+        if isinstance(run, Run):
+            return _check(run, run.name, reporter or Silent())
+        try:
+            return _check(open_run(run, aliases={}), str(run), reporter or Silent())
+        except DamagedFile as error:
+            return _unreadable(Path(run), error)
 
 
-def _look(run: Run) -> Iterator[Finding]:
+def _check(run: Run, name: str, reporter: Reporter) -> Findings:
+    found = tuple(dict.fromkeys((*run.problems, *_look(run, reporter))))
+    return Findings(name, len(run.train_ids), len(run.all_sources), len(run.parts), found)
+
+
+def _unreadable(path: Path, error: DamagedFile) -> Findings:
+    files = data_files(path) if path.is_dir() else []
+    found = read_parts(files)[1] or [Finding("unreadable file", path.name, 1, str(error))]
+    return Findings(str(path), 0, 0, 0, tuple(found))
+
+
+def _look(run: Run, reporter: Reporter) -> Iterator[Finding]:
     yield from _lost_by_all(run)
-    names = sorted(run.all_sources - run.legacy_sources.keys())
+    done, names = 0, sorted(run.all_sources - run.legacy_sources.keys())
+    began = time.monotonic()
     by_writer: dict[str, list[Source]] = {}
     for name in names:
         source = run.source_data(name)
         by_writer.setdefault(source.aggregator, []).append(source)
     for writer, sources in sorted(by_writer.items()):
         written = _written(run, sources)
-        lost = int(np.count_nonzero(~written))
-        if lost:
-            example = f"e.g. {run.train_ids[~written][0]}"
-            detail = f"of {len(sources)} sources, {example}"
+        if lost := int(np.count_nonzero(~written)):
+            detail = f"of {len(sources)} sources, e.g. {run.train_ids[~written][0]}"
             yield Finding("missing trains", writer, lost, detail)
         for source in sources:
+            seconds = time.monotonic() - began
+            reporter(Progress(f"check {run.name}", done, len(names), source.source, seconds))
             yield from _of_source(source, written)
+            source.store.forget_keys(source.source)
+            done += 1
     yield from _modules(run)
 
 

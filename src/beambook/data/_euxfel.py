@@ -190,23 +190,23 @@ def at_slots(values: NDArray[np.int64], slots: NDArray[np.intp]) -> NDArray[np.i
 
 
 def _read_part(stored: StoredFile, file: h5py.File) -> EuxfelPart:
-    listed = read_index(file, "INDEX/trainId")
-    if listed is None:
+    stored_ids = read_index(file, "INDEX/trainId")
+    if stored_ids is None:
         raise DamagedFile(f"{stored.path.name} has no INDEX/trainId")
-    ids = listed.astype(np.uint64)
+    ids = stored_ids.astype(np.uint64)
     slots = np.flatnonzero(ids)
     version = _version(file)
     event_ids = ids[slots]
-    sources, legacy = _sources(file, version)
+    listed = _sources(file, version)
     return EuxfelPart(
         replace(stored, guard=("INDEX/trainId", _used(slots), digest(ids[: _used(slots)]))),
         version,
         event_ids,
         slots,
         _suspect(file, version, event_ids, slots),
-        sources,
-        legacy,
-        _zeros_inside(stored.path.name, slots),
+        listed.sources,
+        listed.legacy,
+        (*listed.findings, *_zeros_inside(stored.path.name, slots)),
     )
 
 
@@ -224,26 +224,39 @@ def _version(file: h5py.File) -> str:
     return str(_plain(stored[0])) if stored is not None else "0.5"
 
 
-def _sources(file: h5py.File, version: str) -> tuple[dict[str, str], dict[str, str]]:
+@dataclass(frozen=True)
+class _Listed:
+    """What METADATA says: kinds of sources, old names, and what was not understood."""
+
+    sources: dict[str, str]
+    legacy: dict[str, str]
+    findings: tuple[Finding, ...]
+
+
+def _sources(file: h5py.File, version: str) -> _Listed:
     where = "METADATA/dataSourceId" if version == "0.5" else "METADATA/dataSources/dataSourceId"
+    name_of_file = Path(file.filename).name
     if where not in file:
-        raise DamagedFile(f"{Path(file.filename).name} has no list of sources ({where})")
+        raise DamagedFile(f"{name_of_file} has no list of sources ({where})")
     sources: dict[str, str] = {}
-    legacy: dict[str, str] = {}
+    strange = []
     for entry in filter(None, file[where][:]):
         section, _, name = entry.decode().partition("/")
         if section == "CONTROL":
             sources[name] = "control"
         elif section == "INSTRUMENT":
             device, _, channel = name.partition(":")
-            name = f"{device}:{channel.partition('/')[0]}"
-            if name not in sources:
-                sources[name] = "instrument"
-                if new := _link_target(file, f"INSTRUMENT/{name}"):
-                    legacy[name] = new
+            sources[f"{device}:{channel.partition('/')[0]}"] = "instrument"
         elif section != "Karabo_TimerServer":  # only in 1.1, no source of data
-            raise DamagedFile(f"{Path(file.filename).name} lists a source {entry.decode()!r}")
-    return sources, legacy
+            strange.append(entry.decode())
+    fast = (name for name, kind in sources.items() if kind == "instrument")
+    legacy = {name: new for name in fast if (new := _link_target(file, f"INSTRUMENT/{name}"))}
+    findings = (
+        (Finding("unknown kind of source", name_of_file, len(strange), f"e.g. {strange[0]}"),)
+        if strange
+        else ()
+    )
+    return _Listed(sources, legacy, findings)
 
 
 def _link_target(file: h5py.File, path: str) -> str:

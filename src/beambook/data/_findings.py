@@ -18,14 +18,14 @@ class DataWarning(UserWarning):
     """Something in the files is not as it should be; what was left out is counted."""
 
 
-def warn(text: str) -> None:
-    """Give a `DataWarning` that points at the line which called beambook."""
+def warn(text: str, kind: type[Warning] = DataWarning) -> None:
+    """Warn, pointing at the line which called beambook."""
     frame, level = sys._getframe(1), 2
     while frame.f_back is not None and frame.f_back.f_globals.get("__name__", "").startswith(
         "beambook."
     ):
         frame, level = frame.f_back, level + 1
-    warnings.warn(text, DataWarning, stacklevel=level)
+    warnings.warn(text, kind, stacklevel=level)
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from beambook.data._hdf5 import StoredFile
 __all__ = ["Format", "Part", "Rows", "Signal"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Signal:
     """One key of one source in one file.
 

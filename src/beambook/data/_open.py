@@ -144,7 +144,7 @@ def open_file(
     DamagedFile
         It cannot be read.
     """
-    file = Path(path)
+    file = Path(path).expanduser()
     if not file.is_file():
         raise RunNotFound(f"There is no file {file}", hint=_close_files(file))
     part = read_part(file)
@@ -172,7 +172,7 @@ def read_part(path: Path) -> Part:
 def _open_path(
     where: int | str | Path, include: str, aliases: AliasSource, *, suspect: bool
 ) -> Run:
-    path = Path(os.fspath(where)) if not isinstance(where, int) else Path(str(where))
+    path = Path(str(where)).expanduser()
     if path.is_file():
         return open_file(path, aliases=aliases, inc_suspect_trains=suspect)
     if not path.is_dir():
@@ -195,21 +195,27 @@ def _close_files(path: Path) -> str:
 
 
 def _open_folder(folder: Path, include: str, *, suspect: bool) -> Run:
-    files = sorted(
-        p for p in folder.iterdir() if p.suffix == ".h5" and p.name.lower() != "overview.h5"
-    )
+    files = data_files(folder)
     chosen = [p for p in files if fnmatch(p.name, include)]
     if not chosen:
         hint = f"{len(files)} others are there, e.g. {files[0].name}." if files else ""
         raise RunNotFound(f"No HDF5 file {include!r} in {folder}", hint=hint)
-    parts, unreadable = _read_parts(chosen)
+    parts, unreadable = read_parts(chosen)
     if not parts:
         first = unreadable[0].detail
         raise DamagedFile(f"None of the {len(chosen)} files in {folder} can be read: {first}")
     return _run(parts, folder.name, folder, suspect=suspect, unreadable=unreadable)
 
 
-def _read_parts(paths: Sequence[Path]) -> tuple[list[Part], list[Finding]]:
+def data_files(folder: Path) -> list[Path]:
+    """The files of a run, by name."""
+    return sorted(
+        p for p in folder.iterdir() if p.suffix == ".h5" and p.name.lower() != "overview.h5"
+    )
+
+
+def read_parts(paths: Sequence[Path]) -> tuple[list[Part], list[Finding]]:
+    """Read the indexes of files, and say which cannot be read."""
     parts, unreadable = [], []
     for path in paths:
         try:

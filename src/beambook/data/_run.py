@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, reduce
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +19,13 @@ from beambook.data._channel import Channel
 from beambook.data._findings import Finding
 from beambook.data._format import Part
 from beambook.data._hdf5 import pool
-from beambook.data._health import conflicts
 from beambook.data._run_card import Info, run_card
-from beambook.data._selection import Selection, expand
+from beambook.data._selection import expand, trains_with_data, without
 from beambook.data._source import Source
-from beambook.data._store import Store
+from beambook.data._store import Store, times_of
 from beambook.data._train import Train, read_trains
-from beambook.data._trains import TrainIds, choose_trains
+from beambook.data._trains import TrainIds, choose_trains, split
+from beambook.data._union import union
 from beambook.errors import DataError, SourceNotFound, TrainNotFound
 
 __all__ = ["Run"]
@@ -60,7 +60,7 @@ class Run(Described):
         data = run.aligned("energy", i0="xgm", i1="mcp3")
     """
 
-    _store: Store
+    store: Store
     name: str
     train_ids: TrainIds
     selection: Mapping[str, frozenset[str] | None]
@@ -87,7 +87,7 @@ class Run(Described):
     @cached_property
     def control_sources(self) -> frozenset[str]:
         """Sources of slow values, one entry per train."""
-        return frozenset(s for s in self.selection if self._store.kind(s) == "control")
+        return frozenset(s for s in self.selection if self.store.kind(s) == "control")
 
     @cached_property
     def instrument_sources(self) -> frozenset[str]:
@@ -97,13 +97,13 @@ class Run(Described):
     @property
     def legacy_sources(self) -> dict[str, str]:
         """Old names of sources, and the names they have now."""
-        return {s: new for s, new in self._store.legacy.items() if s in self.selection}
+        return {s: new for s, new in self.store.legacy.items() if s in self.selection}
 
     @property
     def parts(self) -> tuple[Part, ...]:
         """Indexes of the files with selected sources."""
-        used = sorted({n for s in self.selection for n in self._store.sources[s]})
-        return tuple(self._store.parts[n] for n in used)
+        used = sorted({n for s in self.selection for n in self.store.sources[s]})
+        return tuple(self.store.parts[n] for n in used)
 
     @cached_property
     def detectors(self) -> Mapping[str, tuple[str, ...]]:
@@ -123,7 +123,7 @@ class Run(Described):
     @property
     def problems(self) -> tuple[Finding, ...]:
         """What was wrong when the run was opened; `check` looks deeper."""
-        return self._store.findings
+        return self.store.findings
 
     @property
     def alias(self) -> Run:
@@ -132,7 +132,7 @@ class Run(Described):
 
     def run_metadata(self) -> dict[str, str | int]:
         """What the first file says about the run: proposal, run, dates, versions."""
-        return dict(self._store.parts[0].facts) if self._store.parts else {}
+        return dict(self.store.parts[0].facts) if self.store.parts else {}
 
     def train_timestamps(self) -> NDArray[np.datetime64]:
         """When each train was, in UTC; NaT where the files do not say (format 0.5).
@@ -141,13 +141,7 @@ class Run(Described):
         -------
         ndarray of datetime64[ns], (trains,)
         """
-        times = np.full(len(self.train_ids), np.datetime64("NaT"), "M8[ns]")
-        for part in self.parts:
-            if not np.isnat(times).any():
-                break
-            _, to, of = np.intersect1d(self.train_ids, part.event_ids, return_indices=True)
-            times[to] = np.where(np.isnat(times[to]), part.times[of], times[to])
-        return times
+        return times_of(self.parts, self.train_ids)
 
     # --- one thing of it --------------------------------------------------
 
@@ -209,7 +203,7 @@ class Run(Described):
         if name not in self.selection:
             known = [*self.all_sources, *self.aliases]
             raise SourceNotFound(name, known, where=self.name or "the run")
-        return Source(self._store, name, self.train_ids, self.selection[name])
+        return Source(self.store, name, self.train_ids, self.selection[name])
 
     def channel(self, item: Any) -> Channel:
         """A channel by alias, or (source, key), or as it is.
@@ -230,7 +224,7 @@ class Run(Described):
 
     def everywhere(self) -> Run:
         """All sources of the opened run again, for the same trains."""
-        return replace(self, selection=dict.fromkeys(self._store.sources))
+        return replace(self, selection=dict.fromkeys(self.store.sources))
 
     # --- selecting --------------------------------------------------------
 
@@ -243,6 +237,20 @@ class Run(Described):
             See ``run[...]``.
         """
         return replace(self, train_ids=choose_trains(self.train_ids, trains))
+
+    def split_trains(
+        self, parts: int | None = None, trains_per_part: int | None = None
+    ) -> Iterator[Run]:
+        """Cut the run in parts of nearly as many trains, for parallel work.
+
+        Parameters
+        ----------
+        parts : int, optional
+            How many; fewer if there are not so many trains.
+        trains_per_part : int, optional
+            At most so many trains in each.
+        """
+        return (self[part] for part in split(self.train_ids, parts, trains_per_part))
 
     def select(
         self, sources: Any, key: str = "*", *, require_all: bool = False, require_any: bool = False
@@ -265,28 +273,14 @@ class Run(Described):
             Nothing matches.
         """
         chosen = replace(self, selection=expand(self, sources, key))
-        if not (require_all or require_any):
-            return chosen
-        found = (chosen.source_data(s) for s in chosen.selection)
-        data = (source.trains_with_data(whole=require_all) for source in found)
-        have = [trains for trains in data if trains is not None]
-        if not have:
-            return chosen
-        keep = np.all(have, axis=0) if require_all else np.any(have, axis=0)
-        return replace(chosen, train_ids=self.train_ids[keep])
+        if require_all or require_any:
+            keep = trains_with_data(chosen, every=require_all)
+            return replace(chosen, train_ids=self.train_ids[keep])
+        return chosen
 
     def deselect(self, sources: Any, key: str = "*") -> Run:
         """Everything but some of the sources and keys; takes what `select` takes."""
-        less = expand(self, sources, key)
-        left: Selection = {}
-        for source, keys in self.selection.items():
-            if source not in less:
-                left[source] = keys
-            elif (gone := less[source]) is not None and (
-                rest := self.source_data(source).keys() - gone
-            ):
-                left[source] = rest
-        return replace(self, selection=left)
+        return replace(self, selection=without(self, expand(self, sources, key)))
 
     def union(self, *others: Run) -> Run:
         """Put runs together: more sources, or more trains of the same sources.
@@ -296,32 +290,10 @@ class Run(Described):
         DataError
             Different files have the same train of the same source, or aliases disagree.
         """
-        whole = self
-        for other in others:
-            whole = whole._with(other)
-        return whole
+        return reduce(union, others, self)
 
-    def _with(self, other: Run) -> Run:
-        store = self._store.only(self.selection).with_(other._store.only(other.selection))
-        if clash := conflicts(self._store, other._store, self.all_sources & other.all_sources):
-            raise DataError(
-                f"{len(clash)} sources have the same trains in both runs: {', '.join(clash[:3])}",
-                hint="Deselect them in one of the runs.",
-            )
-        selection = dict(self.selection)
-        for source, keys in other.selection.items():
-            known = selection.setdefault(source, keys)
-            selection[source] = None if known is None or keys is None else known | keys
-        names = tuple(dict.fromkeys((*self.name.split(" + "), *other.name.split(" + "))))
-        return Run(
-            store,
-            " + ".join(names),
-            np.union1d(self.train_ids, other.train_ids),
-            selection,
-            self.aliases.and_(other.aliases),
-        )
-
-    __or__ = _with
+    def __or__(self, other: Run) -> Run:
+        return union(self, other)
 
     def with_aliases(self, *definitions: Mapping[str, Any] | str | Path) -> Run:
         """The same run with more short names.
@@ -429,7 +401,7 @@ class Run(Described):
 
         Files also close when the run is forgotten, or when many others are read.
         """
-        for part in self._store.parts:
+        for part in self.store.parts:
             pool.release(part.file.path)
 
     def __enter__(self) -> Run:

@@ -7,6 +7,9 @@ from collections.abc import Iterable, Mapping
 from fnmatch import translate
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from beambook.data._channel import Channel
 from beambook.data._source import Source
 from beambook.errors import KeyNotFound, SourceNotFound
@@ -14,7 +17,7 @@ from beambook.errors import KeyNotFound, SourceNotFound
 if TYPE_CHECKING:
     from beambook.data._run import Run
 
-__all__ = ["Selection", "expand"]
+__all__ = ["Selection", "expand", "trains_with_data", "without"]
 
 Selection = dict[str, frozenset[str] | None]
 
@@ -86,3 +89,24 @@ def _merge(*selections: Selection) -> Selection:
             known = merged.setdefault(source, keys)
             merged[source] = None if known is None or keys is None else known | keys
     return merged
+
+
+def without(run: Run, less: Selection) -> Selection:
+    """What is left of a run's selection."""
+    left: Selection = {}
+    for source, keys in run.selection.items():
+        if source not in less:
+            left[source] = keys
+        elif (gone := less[source]) is not None and (rest := run.source_data(source).keys() - gone):
+            left[source] = rest
+    return left
+
+
+def trains_with_data(run: Run, *, every: bool) -> NDArray[np.bool_]:
+    """In which trains every selected source and key has data, or any of them."""
+    sources = (run.source_data(name) for name in run.selection)
+    found = (source.trains_with_data(whole=every) for source in sources)
+    have = [trains for trains in found if trains is not None]
+    if not have:
+        return np.ones(len(run.train_ids), bool)
+    return np.asarray(np.all(have, axis=0) if every else np.any(have, axis=0))

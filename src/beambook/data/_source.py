@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from fnmatch import translate
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 from beambook.card import Card, Described
 from beambook.data._aliases import Alias
 from beambook.data._channel import Channel
+from beambook.data._findings import warn
 from beambook.data._read import Segment, read_segments
 from beambook.data._roi import Roi
 from beambook.data._store import Store
@@ -38,7 +38,7 @@ class Source(Described):
         The selected keys; None for all.
     """
 
-    _store: Store
+    store: Store
     source: str
     train_ids: TrainIds
     selected: frozenset[str] | None = None
@@ -46,7 +46,7 @@ class Source(Described):
     @property
     def is_control(self) -> bool:
         """Whether it has one entry per train of slow values (a device's properties)."""
-        return self._store.kind(self.source) == "control"
+        return self.store.kind(self.source) == "control"
 
     @property
     def is_instrument(self) -> bool:
@@ -56,32 +56,32 @@ class Source(Described):
     @property
     def is_legacy(self) -> bool:
         """Whether this is an old name for another source."""
-        return self.source in self._store.legacy
+        return self.source in self.store.legacy
 
     @property
     def canonical_name(self) -> str:
         """The name it has now."""
-        return self._store.legacy.get(self.source, self.source)
+        return self.store.legacy.get(self.source, self.source)
 
     @property
     def files(self) -> tuple[str, ...]:
         """Paths of the files it is in."""
-        return tuple(str(self._store.parts[n].file.path) for n in self._parts)
+        return tuple(str(self.store.parts[n].file.path) for n in self._parts)
 
     @property
     def aggregator(self) -> str:
         """Who wrote it: ``DA01``, ``AGIPD07``; of the first file."""
-        return self._store.parts[self._parts[0]].writer
+        return self.store.parts[self._parts[0]].writer
 
     @property
     def written_train_ids(self) -> TrainIds:
         """All trains in its files, selected or not, with or without data."""
-        ids = [self._store.ids_of(self._store.parts[n]) for n in self._parts]
+        ids = [self.store.ids_of(self.store.parts[n]) for n in self._parts]
         return np.unique(np.concatenate(ids))
 
     @property
     def _parts(self) -> tuple[int, ...]:
-        return self._store.sources[self.source]
+        return self.store.sources[self.source]
 
     def keys(self, *, inc_timestamps: bool = True) -> frozenset[str]:
         """Names of the selected keys.
@@ -92,7 +92,7 @@ class Source(Described):
             Control sources store each property as ``name.value`` and ``name.timestamp``; without
             timestamps the properties are given, as ``name``.
         """
-        keys = self._store.names(self.source) if self.selected is None else self.selected
+        keys = self.store.names(self.source) if self.selected is None else self.selected
         if inc_timestamps or not self.is_control:
             return keys
         return frozenset(k.removesuffix(".value") for k in keys if k.endswith(".value"))
@@ -101,7 +101,7 @@ class Source(Described):
         """The key as stored (``.value`` may be left out), or None if it is not there."""
         for name in (key, f"{key}.value") if self.is_control else (key,):
             chosen = self.selected is None or name in self.selected
-            if chosen and self._store.has(self.source, name):
+            if chosen and self.store.has(self.source, name):
                 return name
         return None
 
@@ -128,7 +128,7 @@ class Source(Described):
         name = self.full_key(key)
         if name is None:
             raise KeyNotFound(key, self.keys(inc_timestamps=False), where=self.source)
-        return Channel(self._store, self.source, name, self.train_ids, alias)
+        return Channel(self.store, self.source, name, self.train_ids, alias)
 
     def select_trains(self, trains: Any) -> Source:
         """The same source for some of the trains; also as ``source[:10]``."""
@@ -203,7 +203,7 @@ class Source(Described):
     def channels(self) -> list[Channel]:
         """All selected keys as channels, by name."""
         return [
-            Channel(self._store, self.source, key, self.train_ids) for key in sorted(self.keys())
+            Channel(self.store, self.source, key, self.train_ids) for key in sorted(self.keys())
         ]
 
     def trains_with_data(self, *, whole: bool) -> NDArray[np.bool_] | None:
@@ -229,7 +229,7 @@ class Source(Described):
 
     def run_keys(self, *, inc_timestamps: bool = True) -> frozenset[str]:
         """Names of the values stored once for the run; not affected by selecting keys."""
-        names = self._store.names(self.source, constant=True)
+        names = self.store.names(self.source, constant=True)
         if inc_timestamps:
             return names
         return frozenset(n.removesuffix(".value") for n in names if n.endswith(".value"))
@@ -276,7 +276,7 @@ class Source(Described):
         """The value in the first file of each run."""
         seen: dict[Any, Any] = {}
         for number in self._parts:
-            part = self._store.parts[number]
+            part = self.store.parts[number]
             folder = part.file.path.parent
             if folder in seen:
                 continue
@@ -295,11 +295,8 @@ class Source(Described):
     def warn_if_legacy(self) -> Source:
         """Warn when the name is an old one, and give the source."""
         if self.is_legacy:
-            warnings.warn(
-                f"{self.source} is an old name of {self.canonical_name}; it will go",
-                DeprecationWarning,
-                stacklevel=4,
-            )
+            text = f"{self.source} is an old name of {self.canonical_name}; it will go"
+            warn(text, DeprecationWarning)
         return self
 
     def card(self) -> Card:
@@ -307,7 +304,7 @@ class Source(Described):
         keys = sorted(self.keys(inc_timestamps=False))
         counts = np.asarray(self.data_counts(labelled=False))
         facts = {
-            "kind": self._store.kind(self.source),
+            "kind": self.store.kind(self.source),
             "written by": self.aggregator,
             "trains": f"{np.count_nonzero(counts)} of {len(counts)} have data",
             "keys": ", ".join(keys[:4]) + (f" … {len(keys)} in all" if len(keys) > 4 else ""),

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from beambook.data._findings import Finding
 from beambook.data._format import Part, Rows, Signal
 
-__all__ = ["Store", "Table"]
+__all__ = ["Store", "Table", "times_of"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -196,11 +196,27 @@ class Store:
             self._signals[source, name] = tuple(found)
         return self._signals[source, name]
 
+    def forget_keys(self, source: str) -> None:
+        """Forget what was found about the keys of a source; there may be very many."""
+        for known in [item for item in self._signals if item[0] == source]:
+            del self._signals[known]
+
     def has(self, source: str, name: str) -> bool:
         """Whether the source has a key of exactly this name, asking as few parts as possible."""
         if (source, False) in self._names:
             return name in self._names[source, False]
         return any(self.parts[n].signal(source, name) for n in self.sources[source])
+
+
+def times_of(parts: Iterable[Part], event_ids: NDArray[np.uint64]) -> NDArray[np.datetime64]:
+    """When each event was, by the first part that knows; NaT where none does."""
+    times = np.full(len(event_ids), np.datetime64("NaT"), "M8[ns]")
+    for part in parts:
+        if not np.isnat(times).any():
+            break
+        _, to, of = np.intersect1d(event_ids, part.event_ids, return_indices=True)
+        times[to] = np.where(np.isnat(times[to]), part.times[of], times[to])
+    return times
 
 
 def _joined(arrays: Sequence[NDArray[np.generic]], dtype: type[np.generic]) -> NDArray:  # type: ignore[type-arg]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from beambook.data._findings import warn
 from beambook.errors import DataError, TrainNotFound
 
-__all__ = ["TrainIds", "by_id", "by_index", "choose_trains"]
+__all__ = ["TrainIds", "by_id", "by_index", "choose_trains", "split"]
 
 TrainIds = NDArray[np.uint64]
 
@@ -82,6 +83,38 @@ def choose_trains(train_ids: TrainIds, choice: Any) -> TrainIds:
     if not isinstance(choice, list | tuple | np.ndarray) and not _is_whole(choice):
         raise TypeError(f"Trains are chosen by slice, list, condition or by_id, not {choice!r}")
     return _by_position(train_ids, np.asarray(choice))
+
+
+def split(
+    train_ids: TrainIds, parts: int | None = None, trains_per_part: int | None = None
+) -> Iterator[slice]:
+    """Cut trains in parts of nearly the same size.
+
+    Parameters
+    ----------
+    train_ids : ndarray of uint64, (trains,)
+    parts : int, optional
+        How many; fewer if there are not so many trains.
+    trains_per_part : int, optional
+        At most so many trains in each.
+
+    Yields
+    ------
+    slice
+        Positions of a part.
+
+    Raises
+    ------
+    TypeError
+        Neither is given.
+    """
+    if parts is None and trains_per_part is None:
+        raise TypeError("Say how to split: parts or trains_per_part")
+    number = len(train_ids)
+    least = -(-number // trains_per_part) if trains_per_part else 0
+    count = max(least, min(parts or 0, number))
+    for part in range(count):
+        yield slice(part * number // count, (part + 1) * number // count)
 
 
 def _by_position(train_ids: TrainIds, positions: NDArray[Any]) -> TrainIds:
