@@ -539,8 +539,14 @@ def test_files_folders_and_executions_are_read(tmp_path):
 
     class Execution:
         path = tmp_path
+        cells = ()  # times of the cells
 
-    for thing in (tmp_path, str(tmp_path), tmp_path / "notebook.ipynb", Execution()):
+    class Holder:
+        notebook = made
+
+    plain = json.loads(json.dumps(made))
+    things = (tmp_path, str(tmp_path), tmp_path / "notebook.ipynb", Execution(), Holder(), plain)
+    for thing in things:
         assert compare(thing, made).status == "same"
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+
+import nbformat
 
 from beambook.errors import NotebookError, ParameterError, RunNotFound
 from beambook.recipe._cells import Cell, cells_of, matched
@@ -99,10 +101,10 @@ class _Side:
 
     @classmethod
     def of(cls, thing: Any) -> _Side:
-        if hasattr(thing, "cells"):
-            notebook, path = thing, None
-        elif hasattr(getattr(thing, "notebook", None), "cells"):
-            notebook, path = thing.notebook, None
+        path = None
+        given = thing if isinstance(thing, Mapping) else getattr(thing, "notebook", None)
+        if isinstance(given, Mapping) and "cells" in given:
+            notebook = nbformat.from_dict(given)  # type: ignore[no-untyped-call]
         else:
             path = _path_of(thing)
             notebook = read_notebook(path)

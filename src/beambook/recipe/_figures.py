@@ -83,13 +83,13 @@ class _Figures:
         for name in sorted({*a.get("axis", {}), *b.get("axis", {})}):
             one, two = (each.get("axis", {}).get(name, {}) for each in (a, b))
             self.axis(one, two, _join(where, f"{name} axis"))
-            if self.comparable_limits(b):
-                limits = one.get("limits", []), two.get("limits", [])
-                self.limits(limits[0], limits[1], _join(where, f"{name} limits"))
         self.numbers(a.get("view", []), b.get("view", []), _join(where, "view"))
         self.spans = _spans(b)
         self.artists(a.get("artists", []), b.get("artists", []), where)
         self.spans = {}
+        for name, two in b.get("axis", {}).items() if self.comparable_limits(b) else ():
+            limits = a.get("axis", {}).get(name, {}).get("limits", [])
+            self.limits(limits, two.get("limits", []), _join(where, f"{name} limits"))
 
     def comparable_limits(self, axes: Document) -> bool:
         """Matplotlib changed the default limits of 3-D axes between versions."""
