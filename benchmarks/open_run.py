@@ -3,7 +3,7 @@
     python benchmarks/open_run.py [--sources 200] [--trains 1000] [--json]
 
 The run is written to a temporary folder as the data acquisition does: sequences of several
-aggregators, detector modules, INDEX data sets in chunks of one element. Each figure is the best
+aggregators, detector modules, train ids in chunks of one element. Each figure is the best
 of several fresh processes (imports not counted), with the files in the page cache. EXtra-data is
 measured without its map file, serially and as it is by default.
 """
