@@ -119,6 +119,8 @@ DIFFERENT = [
     ("measured on 2019-03-01 12:00:00", "measured on 2019-03-02 12:00:00"),
     ("total dose 5.1 Gy", "total dose 5.2 Gy"),
     ("0xFF", "0xFE"),
+    ("fit took 5 steps", "fit took 6 steps"),
+    ("mean decay time: 5.1 ms", "mean decay time: 5.3 ms"),
     ("1,234,567", "1,234,568"),
     ("95 %", "94 %"),
     ("", "something"),
@@ -224,6 +226,18 @@ def test_dates_near_the_execution_are_its_own():
         a, b = (f"made {moment.strftime(form)}" for moment in (now, now - timedelta(days=400)))
         assert status_of(a, b) == "same", form
     assert status_of(f"at {time.time()}", f"at {time.time() - 4e7}") == "same"
+
+
+def test_a_clock_counts_unless_it_shows_the_time_of_the_execution():
+    now = datetime.now(UTC)
+    record = {"iopub.execute_input": now.isoformat()}
+
+    def status(clock):
+        a = notebook(cell(printed(f"beam on at {clock:%H:%M:%S}"), execution=record))
+        return compare(a, notebook(cell(printed("beam on at 25:61:61")))).status
+
+    assert status(now + timedelta(seconds=5)) == "same"
+    assert status(now + timedelta(hours=5, minutes=17)) == "different"
 
 
 def test_times_written_by_nbclient_tell_what_is_now():

@@ -370,6 +370,15 @@ def test_tables_of_any_shape_are_bounded(shape):
     assert document["beambook"]["rows"] == shape[0]
 
 
+def test_words_of_long_tables_are_summed_without_their_folders():
+    def digest(folder, name):
+        words = [f"{folder}/{name}-{i}.h5" for i in range(5000)]
+        return stored(pd.DataFrame({"file": words}))["beambook"]["digest"]["file"]["crc"]
+
+    assert digest("/tmp/a1/raw", "run") == digest("/home/me/raw", "run")
+    assert digest("/tmp/a1/raw", "run") != digest("/tmp/a1/raw", "dark")
+
+
 def test_styled_tables_are_kept_by_their_data():
     pytest.importorskip("jinja2")
     document = fp.styled(pd.DataFrame({"a": [1.5]}).style)[fp.TABLE]

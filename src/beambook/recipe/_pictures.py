@@ -1,9 +1,9 @@
 """Pictures compared by their looks: the last resort.
 
 The same Matplotlib draws the same numbers into the same pixels; its version stands in the PNG.
-Between versions many pixels differ (text moves by one, edges are smoothed otherwise), so there each pixel of one picture looks for its like in the other within two pixels.
-Ink that finds none is a difference; where there is none the two look similar, which is all that
-can be said.
+Between versions many pixels differ (text moves by one, edges are smoothed otherwise), so there
+each pixel of one picture looks for its like in the other within two pixels. Ink that finds none
+is a difference; where there is none the two look similar, which is all that can be said.
 """
 
 from __future__ import annotations

@@ -20,8 +20,8 @@ from beambook.recipe._volatile import scrub
 __all__ = ["Context", "Token", "compare_texts", "tokens_of"]
 
 MANY_LINES = 3000
-ZONE = 900.0  # s, by multiples of which time zones differ
-MINUTES = 120.0  # s between a clock reading and the end of its execution
+DAY = 86400
+MINUTES = 120  # s between a clock reading and the end of its execution
 NEAR = 36 * 3600.0  # s around an execution: whatever its time zone, its day is in there
 
 _KINDS = re.compile(
@@ -216,16 +216,19 @@ def _agree(a: Token, b: Token, context: Context) -> bool:
     if a.kind == "path":
         return _same_path(a.text, b.text)
     if a.kind == "clock":
-        return context.guess or "." in a.text or _just_now(a.text, context.times)
+        guessed = context.guess and not any(t.text.endswith(":00") for t in (a, b))
+        return guessed or "." in a.text or _just_now(a.text, context.times)
     return True
 
 
 def _just_now(clock: str, times: Iterable[float]) -> bool:
-    """Whether a clock anywhere on Earth could have shown this at one of the times."""
+    """Whether a clock here, or one that shows UTC, showed this at one of the times."""
     hours, minutes, seconds = (int(part) for part in clock.split(":"))
     shown = hours * 3600 + minutes * 60 + seconds
-    offsets = ((shown - time) % ZONE for time in times)
-    return any(min(offset, ZONE - offset) < MINUTES for offset in offsets)
+    moments = [datetime.fromtimestamp(time, UTC) for time in times]
+    readings = [each for moment in moments for each in (moment, moment.astimezone())]
+    steps = [(shown - r.hour * 3600 - r.minute * 60 - r.second) % DAY for r in readings]
+    return any(min(step, DAY - step) < MINUTES for step in steps)
 
 
 def _same_path(a: str, b: str) -> bool:
