@@ -37,27 +37,27 @@ ENERGY, OUTSIDE, GAPS, BELOW = 0, 1, 2, 3
 
 
 @compiled(error_model="numpy")
-def _absorb(state: Any, bin_: int, at: int, n: float, mean: Any, square: Any) -> None:
+def _absorb(state: Any, place: int, at: int, n: float, mean: Any, square: Any) -> None:
     """Merge n vectors of this mean and these co-moments into the block at `at`."""
-    total = state[bin_, at] + n
+    total = state[place, at] + n
     share = n / total
-    weight = state[bin_, at] * share
-    dx = mean[0] - state[bin_, at + 1]
-    dy = mean[1] - state[bin_, at + 2]
-    dw = mean[2] - state[bin_, at + 3]
-    state[bin_, at] = total
-    state[bin_, at + 1] += dx * share
-    state[bin_, at + 2] += dy * share
-    state[bin_, at + 3] += dw * share
-    state[bin_, at + 4] += square[0] + dx * dx * weight
-    state[bin_, at + 5] += square[1] + dx * dy * weight
-    state[bin_, at + 6] += square[2] + dy * dy * weight
-    state[bin_, at + 7] += square[3] + dx * dw * weight
-    state[bin_, at + 8] += square[4] + dy * dw * weight
-    state[bin_, at + 9] += square[5] + dw * dw * weight
+    weight = state[place, at] * share
+    dx = mean[0] - state[place, at + 1]
+    dy = mean[1] - state[place, at + 2]
+    dw = mean[2] - state[place, at + 3]
+    state[place, at] = total
+    state[place, at + 1] += dx * share
+    state[place, at + 2] += dy * share
+    state[place, at + 3] += dw * share
+    state[place, at + 4] += square[0] + dx * dx * weight
+    state[place, at + 5] += square[1] + dx * dy * weight
+    state[place, at + 6] += square[2] + dy * dy * weight
+    state[place, at + 7] += square[3] + dx * dw * weight
+    state[place, at + 8] += square[4] + dy * dw * weight
+    state[place, at + 9] += square[5] + dw * dw * weight
 
 
-@compiled(error_model="numpy")
+@compiled(error_model="numpy", inline="always")
 def _find(edges: Any, scale: float, energy: float) -> Any:
     """Bin of an energy as `numpy.histogram` has it (the last bin is closed), or -1."""
     last = len(edges) - 1
@@ -100,42 +100,123 @@ def accumulate(
         Offset of I0, offset of I1, and what I0 less its offset must exceed.
     """
     trains, pulses = i0.shape
+    bins = len(edges) - 1
+    sums = np.zeros((2, bins, 13))
+    owner = np.full(bins, -1)  # the train whose sums are open in each bin
+    open_ = np.zeros((bins, 3))
     single = energy.shape[1] == 1
     for train in range(trains):
         first = 0
-        place = -1
-        count, sx, sy, sw = 0.0, 0.0, 0.0, 0.0  # of this train in this bin
         while first < pulses:
             e = energy[train, 0 if single else first]
-            end = pulses
-            if not single:
-                end = first + 1
-                while end < pulses and energy[train, end] == e:
-                    end += 1
-            found = _find(edges, scale, e) if np.isfinite(e) else -1
-            if found != place and count > 0:
-                _absorb(state, place, TRAIN, 1.0, (sx, sy, sw), (0.0, 0.0, 0.0, 0.0, 0.0, 0.0))
-                count, sx, sy, sw = 0.0, 0.0, 0.0, 0.0
-            place = found
+            end = pulses if single else first + 1
+            while end < pulses and energy[train, end] == e:
+                end += 1
+            place = _find(edges, scale, e) if np.isfinite(e) else -1
             if place < 0:
                 left_out[OUTSIDE if np.isfinite(e) else ENERGY] += end - first
             else:
-                shifted = e - 0.5 * (edges[place] + edges[place + 1])
-                n, x, y = _stretch(
-                    state, place, left_out, shifted, i0, i1, (train, first, end), offsets
-                )
-                count += n
-                sx += x
-                sy += y
-                sw += x * shifted
+                e -= 0.5 * (edges[place] + edges[place + 1])
+                part = train, first, end
+                if end - first > 1:
+                    n, x, y = _stretch(state, place, left_out, e, i0, i1, part, offsets)
+                else:
+                    n, x, y = _pulse(state, sums, place, left_out, e, i0, i1, part, offsets)
+                if n > 0:
+                    if owner[place] != train:  # those of the train before are a vector now
+                        if owner[place] >= 0:
+                            _add(sums, 1, place, open_[place, 0], open_[place, 1], open_[place, 2])
+                        owner[place] = train
+                        open_[place] = 0.0
+                    open_[place, 0] += x
+                    open_[place, 1] += y
+                    open_[place, 2] += x * e
             first = end
-        if count > 0:
-            _absorb(state, place, TRAIN, 1.0, (sx, sy, sw), (0.0, 0.0, 0.0, 0.0, 0.0, 0.0))
+    _finish(state, sums, owner, open_)
+
+
+@compiled(error_model="numpy")
+def _finish(state: Any, sums: Any, owner: Any, open_: Any) -> None:
+    """Close what is open, and merge the sums of all bins into the state."""
+    for place in range(len(owner)):
+        if owner[place] >= 0:
+            _add(sums, 1, place, open_[place, 0], open_[place, 1], open_[place, 2])
+        _close(state, sums, 0, place, PULSE)
+        _close(state, sums, 1, place, TRAIN)
+
+
+@compiled(error_model="numpy", inline="always")
+def _add(sums: Any, level: int, place: int, x: float, y: float, w: float) -> None:
+    """One vector into sums of differences from the first one: no division, no digits lost."""
+    if sums[level, place, 0] == 0:
+        sums[level, place, 1] = x
+        sums[level, place, 2] = y
+        sums[level, place, 3] = w
+    x -= sums[level, place, 1]
+    y -= sums[level, place, 2]
+    w -= sums[level, place, 3]
+    sums[level, place, 0] += 1
+    sums[level, place, 4] += x
+    sums[level, place, 5] += y
+    sums[level, place, 6] += w
+    sums[level, place, 7] += x * x
+    sums[level, place, 8] += x * y
+    sums[level, place, 9] += y * y
+    sums[level, place, 10] += x * w
+    sums[level, place, 11] += y * w
+    sums[level, place, 12] += w * w
+
+
+@compiled(error_model="numpy")
+def _close(state: Any, sums: Any, level: int, place: int, at: int) -> None:
+    """Make moments of the sums of a bin and merge them into its state."""
+    s = sums[level, place]
+    n = s[0]
+    if n == 0:
+        return
+    mx, my, mw = s[4] / n, s[5] / n, s[6] / n
+    square = (
+        max(s[7] - s[4] * mx, 0.0),
+        s[8] - s[4] * my,
+        max(s[9] - s[5] * my, 0.0),
+        s[10] - s[4] * mw,
+        s[11] - s[5] * mw,
+        max(s[12] - s[6] * mw, 0.0),
+    )
+    _absorb(state, place, at, n, (mx + s[1], my + s[2], mw + s[3]), square)
+
+
+@compiled(error_model="numpy", inline="always")
+def _pulse(
+    state: Any,
+    sums: Any,
+    place: int,
+    left_out: Any,
+    e: float,
+    i0: Any,
+    i1: Any,
+    part: Any,
+    offsets: Any,
+) -> Any:
+    """A pulse of its own energy: as `_stretch`, but by way of the sums."""
+    train, first, _ = part
+    x = i0[train, first] - offsets[0]
+    y = i1[train, first] - offsets[1]
+    if not (np.isfinite(x) and np.isfinite(y)):
+        left_out[GAPS] += 1
+    elif x <= offsets[2]:
+        left_out[BELOW] += 1
+    else:
+        _add(sums, 0, place, x, y, x * e)
+        state[place, SYE] += y * e
+        state[place, SXEE] += x * e * e
+        return 1, x, y
+    return 0, 0.0, 0.0
 
 
 @compiled(error_model="numpy")
 def _stretch(
-    state: Any, bin_: int, left_out: Any, e: float, i0: Any, i1: Any, part: Any, offsets: Any
+    state: Any, place: int, left_out: Any, e: float, i0: Any, i1: Any, part: Any, offsets: Any
 ) -> Any:
     """Pulses of one train and one energy: into the pulse block; n, Σ I0 and Σ I1 back."""
     train, first, end = part
@@ -164,16 +245,16 @@ def _stretch(
     left_out[GAPS] += gaps
     left_out[BELOW] += below
     if n == 0:
-        return 0.0, 0.0, 0.0
+        return 0, 0.0, 0.0
     mx, my = sx / n, sy / n
     xx, xy, yy = max(sxx - sx * mx, 0.0), sxy - sx * my, max(syy - sy * my, 0.0)
     mx, my = mx + x0, my + y0
     _absorb(
-        state, bin_, PULSE, float(n), (mx, my, mx * e), (xx, xy, yy, xx * e, xy * e, xx * e * e)
+        state, place, PULSE, float(n), (mx, my, mx * e), (xx, xy, yy, xx * e, xy * e, xx * e * e)
     )
-    state[bin_, SYE] += n * my * e
-    state[bin_, SXEE] += n * mx * e * e
-    return float(n), n * mx, n * my
+    state[place, SYE] += n * my * e
+    state[place, SXEE] += n * mx * e * e
+    return n, n * mx, n * my
 
 
 @compiled(error_model="numpy")

@@ -123,12 +123,11 @@ def edge_of(energy: ArrayLike, absorbance: ArrayLike) -> float:
 def _steepest(energy: Floats, slope: Floats) -> float:
     """Place of the largest slope, between the points; the middle of a plateau."""
     top = int(np.argmax(slope))
-    level = slope[top] - 1e-9 * abs(slope[top])
-    end = top
-    while end + 1 < len(slope) and slope[end + 1] >= level:
-        end += 1
-    if end > top or top in (0, len(slope) - 1):
-        return float(0.5 * (energy[top] + energy[end]))
+    lower = np.flatnonzero(slope < slope[top] - 1e-9 * abs(slope[top]))
+    first = int(lower[lower < top].max(initial=-1)) + 1
+    last = int(lower[lower > top].min(initial=len(slope))) - 1
+    if last > first or top in (0, len(slope) - 1):
+        return float(0.5 * (energy[first] + energy[last]))
     x = energy[top - 1 : top + 2] - energy[top]
     second, first, _ = np.polyfit(x, slope[top - 1 : top + 2], 2)
     shift = -first / (2 * second) if second < 0 else 0.0
