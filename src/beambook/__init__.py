@@ -14,6 +14,7 @@ __version__ = "0.1.0"
 _HOME = {
     "Card": "card",
     "Channel": "data",
+    "DataWarning": "data",
     "Execution": "recipe",
     "Parameters": "parameters",
     "PeakWindow": "analysis",
@@ -21,6 +22,9 @@ _HOME = {
     "Report": "recipe",
     "Run": "data",
     "Spectrum": "analysis",
+    "Train": "data",
+    "Verdict": "recipe",
+    "XAS": "analysis",
     "by_id": "data",
     "by_index": "data",
     "check": "data",

@@ -197,5 +197,8 @@ def test_a_damaged_run_is_said_in_a_line_and_counted(beambook, tmp_path, proposa
     answer = beambook("check", folder)
     assert answer.code == 1
     assert "truncated" in answer.out
+    assert answer.err == "", "the findings say it"
+    answer = beambook("show", folder)
+    assert answer.code == 0
     assert only_line(answer.err).startswith("beambook: warning: ")
     assert "r0488: 1 × unreadable file" in answer.err

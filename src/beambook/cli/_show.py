@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import warnings
+from pathlib import Path
 
 import click
 
-from beambook.cli._terminal import say, say_json
+from beambook.cli._terminal import ProgressLine, say, say_json
 from beambook.cli._things import find_run, find_thing
-from beambook.data import Run
+from beambook.data import DataWarning, Run
 from beambook.data import check as check_run
 
 __all__ = ["check", "show"]
@@ -51,10 +53,18 @@ def check(run: tuple[str, ...], as_json: bool) -> int:
     Missing trains, modules that disagree, damaged or half-written files,
     duplicated or disordered train ids: each with counts.
     """
-    found, rest = find_run(run)
-    if rest:
-        raise click.UsageError(f"Unexpected {rest[0]!r} after the run")
-    findings = check_run(found)
+    path = Path(run[0])
+    found: Run | Path
+    if len(run) == 1 and path.exists():
+        found = path  # not opened here: a damaged file is then a finding and no error
+    else:
+        with warnings.catch_warnings(action="ignore", category=DataWarning):  # the findings have it
+            found, rest = find_run(run)
+        if rest:
+            raise click.UsageError(f"Unexpected {rest[0]!r} after the run")
+    progress = ProgressLine()
+    findings = check_run(found, reporter=progress)
+    progress.close()
     if as_json:
         say_json(json.loads(findings.card().json()) | {"ok": findings.ok})
     else:

@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from beambook.recipe._provenance import sha256_of
+from beambook.recipe._record import RESULT
 
 __all__ = ["declared_files", "recorded_results"]
-
-RESULT = "application/vnd.beambook.result+json"
 
 
 def declared_files(folder: Path, patterns: Iterable[str]) -> tuple[list[dict[str, Any]], list[str]]:

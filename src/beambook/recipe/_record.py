@@ -21,7 +21,7 @@ import math
 import sys
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any
 
 from beambook.errors import ParameterError
 from beambook.recipe._fingerprint import pack_one
@@ -31,19 +31,17 @@ __all__ = ["RESULT", "encode", "record"]
 RESULT = "application/vnd.beambook.result+json"
 WHOLE = 10_000  # numbers of an array that are stored one by one
 
-T = TypeVar("T")
-
 
 def record(
     name: str,
-    value: T,
+    value: Any,
     *,
     unit: str = "",
     error: Any = None,
     tol: float | None = None,
     rtol: float | None = None,
     claim: bool = False,
-) -> T:
+) -> None:
     """State a result: it is shown, stays in the notebook, and is what comparisons look at first.
 
     Outside a notebook (a script, a test) nothing is shown.
@@ -68,11 +66,6 @@ def record(
     claim : bool
         The publication rests on this result.
 
-    Returns
-    -------
-    object
-        `value`, so that ``edge = record("edge", fit.edge)`` reads well.
-
     Raises
     ------
     ParameterError
@@ -80,14 +73,12 @@ def record(
 
     Examples
     --------
-    >>> record("edge", 8333.12, unit="eV", tol=0.1)
-    8333.12
+    >>> record("edge", 8333.12, unit="eV", tol=0.1)  # in a notebook: edge = 8333.12 eV
     """
     result = encode(name, value, unit=unit, error=error, tol=tol, rtol=rtol, claim=claim)
     shell = _shell()
     if shell is not None:
         shell.display_pub.publish(data={RESULT: result, "text/plain": _line(result)}, metadata={})
-    return value
 
 
 def encode(

@@ -48,11 +48,11 @@ class TerminalText:
 
 
 def _collapsed(line: str) -> str:
-    """A line that is not complete; a return at its end waits for what comes."""
+    """A line that is not complete, and where its next character will fall."""
     if "\r" not in line and "\b" not in line:
         return line
-    end = "\r" if line.endswith("\r") else ""
-    return _shown(line) + end
+    shown, last = _shown(line), _without_backspaces(line.rpartition("\r")[2])
+    return last if last == shown else f"{shown}\r{last}"
 
 
 def _shown(line: str) -> str:
