@@ -285,6 +285,11 @@ def test_old_notebook_formats(tmp_path):
     parameters = Parameters.of(path)
     assert parameters["x"].unit == "s"
     assert parameters.write(path, {"x": 6})["cells"][0]["source"] == "x = 6  # [s]"
+    cell = old["worksheets"][0]["cells"][0]
+    cell["input"] = ["y = 1\n", "x = 5  # [s]"]  # as IPython wrote it to disk
+    cell["outputs"] = [{"output_type": "stream", "stream": "stdout", "text": ["hello\n"]}]
+    path.write_text(json.dumps(old))
+    assert Parameters.of(path).defaults == {"y": 1, "x": 5}
 
 
 def test_node_path_and_dict_are_the_same(tmp_path, make_notebook):

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from beambook.errors import NotebookError, RecipeNotFound, RunNotFound
-from beambook.recipe import Recipe
+from beambook.recipe import Recipe, Report, compare
 from beambook.recipe._plan import preload_for
 
 
@@ -144,3 +144,33 @@ def test_notebook_that_has_gone(make_notebook):
 def test_what_is_imported_before_the_fork(source, first):
     assert preload_for(source)[: len(first)] == first
     assert first or not preload_for(source)
+
+
+def test_parts_that_are_missing_or_from_a_later_format(tmp_path):
+    cells = [
+        {"id": "a", "cell_type": "markdown", "metadata": {}},
+        {"id": "b", "cell_type": "future cell", "metadata": {}, "source": ["# a ", "plot"]},
+        {
+            "id": "c",
+            "cell_type": "code",
+            "metadata": {},
+            "execution_count": 1,
+            "source": ["1"],
+            "outputs": [
+                {"output_type": "future output", "some key": ["some data"]},
+                {"output_type": "display_data"},
+                {"output_type": "stream"},
+            ],
+        },
+    ]
+    metadata = {"kernelspec": "bad", "language_info": ["bad"]}
+    path = tmp_path / "later.ipynb"
+    document = {"nbformat": 4, "nbformat_minor": 99, "metadata": metadata, "cells": cells}
+    path.write_text(json.dumps(document))
+    notebook = Recipe.find(path).notebook()
+    assert [cell.cell_type for cell in notebook.cells] == ["markdown", "raw", "code"]
+    assert notebook.cells[1].source == "# a plot"
+    assert notebook.metadata == {"kernelspec": {}, "language_info": {}}
+    page = Report(path).html(tmp_path / "later.html").read_text()
+    assert "some data" in page
+    assert compare(path, path).status == "same"

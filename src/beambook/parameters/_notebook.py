@@ -64,7 +64,7 @@ def _upgrade(notebook: Mapping[str, Any]) -> Any:
     import nbformat
 
     try:
-        return nbformat.convert(nbformat.from_dict(notebook), 4)  # type: ignore[no-untyped-call]
+        return nbformat.reads(json.dumps(notebook), as_version=4)  # type: ignore[no-untyped-call]
     except Exception as error:  # nbformat raises what the broken document makes it raise
         raise NotebookError(f"An old notebook that nbformat cannot convert: {error}") from error
 

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,9 @@ import nbformat
 from beambook.errors import NotebookError, RunNotFound
 
 __all__ = ["heading_above", "read_notebook", "title_of", "write_atomically", "write_notebook"]
+
+CELL_KINDS = ("code", "markdown", "raw")
+BUNDLES = ("display_data", "execute_result")
 
 
 def read_notebook(path: str | Path) -> Any:
@@ -42,9 +46,44 @@ def read_notebook(path: str | Path) -> Any:
     except Exception as error:  # nbformat raises a dozen kinds, some of them bare
         reason = " ".join(str(error).split())[:160] or type(error).__name__
         raise NotebookError(f"{str(path)!r} is not a Jupyter notebook: {reason}") from error
+    return _mended(notebook)
+
+
+def _mended(notebook: Any) -> Any:
+    """What nbformat lets pass but nobody can work with: parts missing, of a wrong or unknown kind.
+
+    Cells of a kind that only a later format knows are shown as raw text; outputs of such a kind
+    keep what they hold under the name of their kind.
+    """
+    notebook.metadata = _mapping(notebook.get("metadata"))
+    for name in ("kernelspec", "language_info"):
+        if name in notebook.metadata:
+            notebook.metadata[name] = _mapping(notebook.metadata[name])
     for cell in notebook.cells:
-        cell.source = "".join(cell.source)
+        cell.metadata = _mapping(cell.get("metadata"))
+        cell.source = "".join(map(str, cell.get("source") or ""))
+        if cell.get("cell_type") not in CELL_KINDS:
+            cell.cell_type = "raw"
+        if cell.cell_type == "code":
+            cell.outputs = [_mended_output(output) for output in cell.get("outputs") or []]
     return notebook
+
+
+def _mended_output(output: Any) -> Any:
+    kind = str(output.get("output_type"))
+    if kind == "stream":
+        output.text = "".join(map(str, output.get("text") or ""))
+        output.setdefault("name", "stdout")
+    elif kind in BUNDLES:
+        output.data, output.metadata = map(_mapping, (output.get("data"), output.get("metadata")))
+    elif kind != "error":
+        rest = json.dumps(output, ensure_ascii=False)
+        output = nbformat.v4.new_output("display_data", {"text/plain": f"{kind}: {rest}"})  # type: ignore[no-untyped-call]
+    return output
+
+
+def _mapping(value: Any) -> Any:
+    return value if isinstance(value, Mapping) else nbformat.from_dict({})  # type: ignore[no-untyped-call]
 
 
 def write_notebook(notebook: Any, path: str | Path) -> None:
