@@ -7,7 +7,35 @@ The front door is lazy: a name is imported when it is first used, so that
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # what the lazy door leads to, for type checkers and editors
+    from beambook.analysis import XAS as XAS
+    from beambook.analysis import PeakWindow as PeakWindow
+    from beambook.analysis import Spectrum as Spectrum
+    from beambook.analysis import check_window as check_window
+    from beambook.analysis import edge_of as edge_of
+    from beambook.analysis import integrate_peaks as integrate_peaks
+    from beambook.analysis import xas as xas
+    from beambook.analysis import xmcd as xmcd
+    from beambook.card import Card as Card
+    from beambook.data import Channel as Channel
+    from beambook.data import DataWarning as DataWarning
+    from beambook.data import Run as Run
+    from beambook.data import Train as Train
+    from beambook.data import by_id as by_id
+    from beambook.data import by_index as by_index
+    from beambook.data import check as check
+    from beambook.data import open_file as open_file
+    from beambook.data import open_run as open_run
+    from beambook.parameters import Parameters as Parameters
+    from beambook.recipe import Execution as Execution
+    from beambook.recipe import Recipe as Recipe
+    from beambook.recipe import Report as Report
+    from beambook.recipe import Verdict as Verdict
+    from beambook.recipe import compare as compare
+    from beambook.recipe import execute as execute
+    from beambook.recipe import record as record
 
 __version__ = "0.1.0"
 

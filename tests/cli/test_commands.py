@@ -107,6 +107,18 @@ def test_recipes_and_their_parameters(beambook):
     assert "bin_width" in beambook("params", "xas", "--schema").json["properties"]
 
 
+def test_a_proposal_has_recipes_of_its_own(beambook, notebook, tmp_path, monkeypatch):
+    recipes = tmp_path / "p000007" / "usr" / "recipes"
+    recipes.mkdir(parents=True)
+    (recipes / "ramp.ipynb").write_bytes(notebook.read_bytes())
+    monkeypatch.chdir(recipes.parent)
+    assert "ramp" in beambook("recipes").out
+    assert "steps" in beambook("params", "ramp").out
+    assert beambook("params", "rampp").code == 2
+    monkeypatch.chdir(tmp_path)
+    assert "ramp" not in beambook("recipes").out
+
+
 # --- executing ---------------------------------------------------------------
 
 

@@ -34,7 +34,7 @@ HELP = {
     "demo": "Write a facility-format proposal, measure a spectrum on it, report.",
     "show": "Say what a run, file, notebook or execution is.",
     "check": "Look for missing trains, damaged files, modules that disagree.",
-    "recipes": "List the recipes that are shipped.",
+    "recipes": "List the recipes: those shipped, and those of the proposal you are in.",
     "params": "List what a notebook can be given.",
     "run": "Execute a notebook with values.",
     "report": "Make a report of an execution: HTML, and PDF with --pdf.",

@@ -8,7 +8,7 @@ import click
 
 from beambook.card import Table
 from beambook.cli._terminal import say, say_json
-from beambook.recipe import Recipe
+from beambook.cli._things import all_recipes, find_recipe
 
 __all__ = ["params", "recipes"]
 
@@ -16,8 +16,8 @@ __all__ = ["params", "recipes"]
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="For machines.")
 def recipes(as_json: bool) -> None:
-    """List the recipes that are shipped."""
-    found = Recipe.all()
+    """List the recipes that are shipped, and those of the proposal whose folder you are in."""
+    found = all_recipes()
     if as_json:
         say_json(
             [{"name": r.name, "title": r.title, "author": r.author, "path": r.path} for r in found]
@@ -34,7 +34,7 @@ def recipes(as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="For machines.")
 def params(notebook: str, schema: bool, as_json: bool) -> None:
     """List what NOTEBOOK (a recipe's name or a path) can be given."""
-    parameters = Recipe.find(notebook).parameters
+    parameters = find_recipe(notebook).parameters
     if schema:
         say_json(parameters.schema())
     elif as_json:

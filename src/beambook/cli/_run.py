@@ -12,9 +12,9 @@ import click
 from beambook.card import Table
 from beambook.cli._report import write_reports
 from beambook.cli._terminal import ProgressLine, say, say_files, say_json
-from beambook.cli._things import EXECUTIONS
+from beambook.cli._things import EXECUTIONS, find_recipe
 from beambook.errors import ParameterError
-from beambook.recipe import Execution, Recipe, execute_many
+from beambook.recipe import Execution, execute_many
 
 __all__ = ["run"]
 
@@ -81,7 +81,7 @@ def run(
       beambook run xas proposal=900074 --each run=487..488
       beambook params xas                  what it can be given
     """
-    recipe = Recipe.find(notebook)
+    recipe = find_recipe(notebook)
     all_values = [recipe.parameters.parse(words) for words in spread(values, each)]
     for one in all_values:  # refuse all before the first kernel starts
         recipe.parameters.validate(one)

@@ -11,11 +11,19 @@ from beambook.data import Run, open_file, open_run
 from beambook.errors import RunNotFound
 from beambook.recipe import Execution, Recipe
 
-__all__ = ["EXECUTIONS", "find_execution", "find_run", "find_thing"]
+__all__ = [
+    "EXECUTIONS",
+    "all_recipes",
+    "find_execution",
+    "find_recipe",
+    "find_run",
+    "find_thing",
+]
 
 EXECUTIONS = Path("executions")
 _PROPOSAL = re.compile(r"p?(\d{1,6})$")
 _RUN = re.compile(r"r?(\d{1,4})$")
+_FOLDER = re.compile(r"p\d{6}$")
 
 
 def find_run(words: tuple[str, ...]) -> tuple[Run, tuple[str, ...]]:
@@ -54,12 +62,12 @@ def find_thing(words: tuple[str, ...]) -> tuple[Run | Recipe | Execution, tuple[
     if (path / "execution.json").is_file():
         return Execution.load(path), rest
     if path.suffix == ".ipynb" or (not path.exists() and _is_recipe(first)):
-        return Recipe.find(first), rest
+        return find_recipe(first), rest
     if not path.exists() and not _PROPOSAL.match(first):
         try:
             return find_execution(first), rest
         except RunNotFound:
-            recipes = ", ".join(recipe.name for recipe in Recipe.all())
+            recipes = ", ".join(recipe.name for recipe in all_recipes())
             raise RunNotFound(
                 f"Nothing is called {first!r}",
                 hint=f"It is no file, no execution in {EXECUTIONS}/ and no recipe ({recipes})",
@@ -68,4 +76,20 @@ def find_thing(words: tuple[str, ...]) -> tuple[Run | Recipe | Execution, tuple[
 
 
 def _is_recipe(name: str) -> bool:
-    return any(recipe.name == name for recipe in Recipe.all())
+    return any(recipe.name == name for recipe in all_recipes())
+
+
+def find_recipe(name: str) -> Recipe:
+    """A recipe by name, of the proposal we are in or shipped, or a notebook by its path."""
+    return Recipe.find(name, proposal=_proposal_here())
+
+
+def all_recipes() -> tuple[Recipe, ...]:
+    """Recipes that are shipped, and those of the proposal we are in."""
+    return Recipe.all(_proposal_here())
+
+
+def _proposal_here() -> Path | None:
+    """The folder of the proposal that the current folder is in."""
+    here = Path.cwd()
+    return next((each for each in (here, *here.parents) if _FOLDER.match(each.name)), None)

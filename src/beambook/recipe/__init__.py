@@ -7,13 +7,23 @@ nothing, and listing recipes needs neither nbformat nor IPython.
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from beambook.recipe._compare import compare as compare
+    from beambook.recipe._execute import execute as execute
+    from beambook.recipe._execute import execute_many as execute_many
+    from beambook.recipe._execution import Execution as Execution
+    from beambook.recipe._recipe import Recipe as Recipe
+    from beambook.recipe._record import record as record
+    from beambook.recipe._report import Report as Report
+    from beambook.recipe._verdict import Verdict as Verdict
 
 _HOME = {
     "Execution": "_execution",
     "Recipe": "_recipe",
     "Report": "_report",
-    "Verdict": "_compare",
+    "Verdict": "_verdict",
     "compare": "_compare",
     "execute": "_execute",
     "execute_many": "_execute",

@@ -18,6 +18,7 @@ __all__ = ["Recipe"]
 
 _HEADING = re.compile(r"^#{1,6} +(.+?) *#*$", re.M)
 _FENCE = re.compile(r"^(```|~~~).*?^\1", re.M | re.S)
+PROPOSALS = Path("usr", "recipes")  # where a proposal keeps its own
 THEORY_SHOWN = 160
 
 
@@ -44,13 +45,15 @@ class Recipe(Described):
     name: str
 
     @classmethod
-    def find(cls, name: str | Path | Recipe) -> Recipe:
+    def find(cls, name: str | Path | Recipe, *, proposal: str | Path | None = None) -> Recipe:
         """The recipe of this name, or the notebook at this path.
 
         Parameters
         ----------
         name : str, Path or Recipe
             ``"xas"`` for a shipped recipe, ``"analysis/mine.ipynb"`` for any notebook.
+        proposal : str or Path, optional
+            Folder of a proposal, whose own recipes are looked at first.
 
         Returns
         -------
@@ -59,28 +62,37 @@ class Recipe(Described):
         Raises
         ------
         RecipeNotFound
-            If neither a shipped recipe nor a file has this name.
+            If no recipe and no file has this name.
         NotebookError
             If the file is not a notebook.
         """
         if isinstance(name, Recipe):
             return name
         path = Path(name)
-        shipped = {recipe.name: recipe for recipe in cls.all()}
-        if str(name) in shipped and not path.is_file():
-            return shipped[str(name)]
+        known = {recipe.name: recipe for recipe in cls.all(proposal)}
+        if str(name) in known and not path.is_file():
+            return known[str(name)]
         if not path.is_file():
             hint = f"{name} is a folder" if path.is_dir() else "Or give the path of a notebook"
-            raise RecipeNotFound(str(name), shipped, hint=hint)
+            raise RecipeNotFound(str(name), known, hint=hint)
         recipe = cls(path.absolute(), path.stem)
         _ = recipe._document  # a file that is no notebook is refused here
         return recipe
 
     @classmethod
-    def all(cls) -> tuple[Recipe, ...]:
-        """Every recipe that is shipped with beambook, by name."""
-        folder = Path(str(files("beambook"))) / "recipes"
-        return tuple(cls(path, path.stem) for path in sorted(folder.glob("*.ipynb")))
+    def all(cls, proposal: str | Path | None = None) -> tuple[Recipe, ...]:
+        """Every recipe that is shipped with beambook, by name.
+
+        Parameters
+        ----------
+        proposal : str or Path, optional
+            Folder of a proposal: the notebooks in its ``usr/recipes`` are recipes too, and stand
+            for shipped ones of the same name.
+        """
+        folders = [Path(str(files("beambook"))) / "recipes"]
+        folders += [Path(proposal) / PROPOSALS] if proposal is not None else []
+        found = {p.stem: cls(p.absolute(), p.stem) for f in folders for p in f.glob("*.ipynb")}
+        return tuple(found[name] for name in sorted(found))
 
     @property
     def title(self) -> str:
