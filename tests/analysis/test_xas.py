@@ -84,6 +84,16 @@ def test_error_bars_are_as_large_as_the_errors(error, common):
     assert 0.92 < (np.abs(pulls) < 1.96).mean() < 0.97
 
 
+@pytest.mark.parametrize("pulses", [1, 2])
+def test_error_bars_hold_with_few_trains_in_a_bin(pulses):
+    spectra = [xas(measured(300, pulses, seed=seed), EDGES) for seed in range(12)]
+    pulls = np.concatenate([(s.absorbance - averaged(s)) / s.statistical for s in spectra])
+    pulls = pulls[np.isfinite(pulls)]
+    assert len(pulls) > 12 * 50
+    assert 0.85 < pulls.std() < 1.2
+    assert np.abs(pulls).max() < 6
+
+
 def test_where_statistics_are_good_the_width_of_the_bin_is_in_the_error():
     wide = xas(measured(2000, 200, noise=0.01), np.linspace(8300, 8360, 31))
     difference = wide.absorbance - truth(wide.energy)

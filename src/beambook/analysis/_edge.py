@@ -24,7 +24,7 @@ WINDOW_BINS = 20  # and at least so many bins
 DRAWS, FEW_DRAWS = 2000, 400
 GRID = 1500
 # How much rougher than the data say the curve may be: for the best value, for the interval.
-LOOSER_BEST, LOOSER_INTERVAL = 4.0, 10.0
+LOOSER_BEST, LOOSER_INTERVAL = 6.0, 10.0
 # Roughness of edges as they are known: variance of the third derivative per squared edge step,
 # eV⁻⁵, within NEAR_EDGE (eV rms) of the edge. Six measured K edges have 3e-4 … 5e-3.
 EDGE_ROUGHNESS, NEAR_EDGE = 3e-4, 10.0
@@ -248,8 +248,9 @@ class _Search:
         edge_like = self._edge_like(smoother, plain, grid[int(np.argmax(slope @ plain))])
         best = smoother.solve(np.maximum(LOOSER_BEST * smoother.variance, edge_like)).mean
         loose = smoother.solve(np.maximum(LOOSER_INTERVAL * smoother.variance, edge_like))
-        # How far smoothing has moved the curve already is how far it may still be off.
-        unsure = self.rng.normal(size=draws) * (loose.mean - plain)[:, None]
+        # Smoothing lowers narrow maxima of the slope more than broad ones; by how much it has
+        # done so already is how much it may still be off, in this direction.
+        unsure = np.abs(self.rng.normal(size=draws)) * (loose.mean - plain)[:, None]
         curves = slope @ (loose.draw(draws, self.rng) + unsure)
         top = slope @ best
         return _steepest(grid, top), _breadth(grid, top), grid[np.argmax(curves, axis=0)]

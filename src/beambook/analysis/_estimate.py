@@ -16,7 +16,7 @@ __all__ = ["ErrorKind", "Estimate", "Mode", "estimate", "sign_of"]
 Floats = NDArray[np.float64]
 Mode = Literal["transmission", "fluorescence"]
 ErrorKind = Literal["pooled", "train", "pulse"]
-ENOUGH = 30.0  # degrees of freedom that a design effect is averaged over
+ENOUGH = 30.0  # degrees of freedom that a scatter or a design effect is taken from
 FLAT = 1e-6  # eV; a smaller spread of energies within a bin is none
 
 
@@ -60,13 +60,14 @@ def estimate(moments: Moments, *, mode: Mode, sign: int, error: ErrorKind) -> Es
         mean_e = sum0e / sum0
         spread = np.sqrt(np.maximum(moments.energy_sums[1] / sum0 - mean_e**2, 0.0))
         simple, by_train, free = _residual_errors(moments, spread)
-        effect = _design_effect(simple, by_train, free)
+        pooled = _pooled(simple, *free, moments.pulses.n)
+        effect = np.maximum(_near_mean((by_train / pooled) ** 2, free[1]), 1.0)
         energy = moments.centre + np.where(sum0 > 0, mean_e, 0.0)
         binning = _binning(energy, absorbance, spread, logarithmic=mode == "transmission")
         chosen = {
             "pulse": sigma / np.sqrt(moments.pulses.n) * scale,
             "train": by_train * scale,
-            "pooled": np.hypot(simple * np.sqrt(effect) * scale, binning),
+            "pooled": np.hypot(pooled * np.sqrt(effect) * scale, binning),
         }[error]
     return Estimate(
         energy=energy,
@@ -89,8 +90,10 @@ def _toolbox(pulses: Level) -> tuple[Floats, Floats]:
     return np.sqrt(np.maximum(variance, 0.0)), v01 / np.sqrt(v0 * v1)
 
 
-def _residual_errors(moments: Moments, spread: Floats) -> tuple[Floats, Floats, Floats]:
-    """Relative error of Σ I1/Σ I0, from pulses and from trains; degrees of freedom of the latter.
+def _residual_errors(
+    moments: Moments, spread: Floats
+) -> tuple[Floats, Floats, tuple[Floats, Floats]]:
+    """Relative error of Σ I1/Σ I0, from pulses and from trains; degrees of freedom of both.
 
     Residuals are r = I1 − (R + b·(e − ē))·I0: what the slope of the spectrum does
     within a bin is no error at the bin's mean energy ē.
@@ -102,12 +105,13 @@ def _residual_errors(moments: Moments, spread: Floats) -> tuple[Floats, Floats, 
     slope = np.where(sloped, (sum1e - mean_e * sum1) / (sum0ee - mean_e * sum0e), 0.0)
     weights = np.stack([slope * mean_e - ratio, np.ones_like(ratio), -slope], axis=-1)
     known = 1 + sloped
-    relative = []
+    relative, degrees = [], []
     for level in (moments.pulses, moments.trains):
         free = np.where(level.n > known, level.n - known, np.nan)
         squares = np.einsum("bi,bij,bj->b", weights, level.square, weights)
         relative.append(np.sqrt(np.maximum(squares, 0.0) * level.n / free) / np.abs(sum1))
-    return relative[0], relative[1], np.maximum(moments.trains.n - known, 0.0)
+        degrees.append(np.maximum(level.n - known, 0.0))
+    return relative[0], relative[1], (degrees[0], degrees[1])
 
 
 def _binning(energy: Floats, value: Floats, spread: Floats, *, logarithmic: bool) -> Floats:
@@ -128,24 +132,31 @@ def _binning(energy: Floats, value: Floats, spread: Floats, *, logarithmic: bool
     return np.abs(term)
 
 
-def _design_effect(simple: Floats, by_train: Floats, free: Floats) -> Floats:
-    """How much larger the variance is because pulses of one train are not independent.
+def _pooled(simple: Floats, by_pulse: Floats, by_train: Floats, number: Floats) -> Floats:
+    """Error from pulses, where a bin has few of them from the scatter of the neighbours' too.
 
-    The ratio of both variances in a single bin is a rough number; it is averaged
-    over as many neighbours as have `ENOUGH` degrees of freedom together. At least 1.
+    The scatter of two or three pulses is a rough number: bins in which they agree by chance
+    would have errors next to nothing. Where no pulse of a bin is spare, there is no error.
     """
-    ratio = (by_train / simple) ** 2
-    weight = np.where(np.isfinite(ratio), free, 0.0)
+    scatter = np.sqrt(_near_mean(simple**2 * number, by_pulse) / number)
+    return np.where(np.isfinite(simple), scatter, np.nan)
+
+
+def _near_mean(value: Floats, free: Floats) -> Floats:
+    """Mean over as many neighbouring bins as have `ENOUGH` degrees of freedom together.
+
+    1 if none has any.
+    """
+    weight = np.where(np.isfinite(value), free, 0.0)
     totals = np.cumsum(np.concatenate([[0.0], weight]))
-    products = np.cumsum(np.concatenate([[0.0], np.where(weight > 0, weight * ratio, 0.0)]))
-    place = np.arange(len(ratio))
+    products = np.cumsum(np.concatenate([[0.0], np.where(weight > 0, weight * value, 0.0)]))
+    place = np.arange(len(value))
     low, high = place, place + 1
-    for _ in range(len(ratio)):
+    for _ in range(len(value)):
         few = totals[high] - totals[low] < ENOUGH
         if not few.any():
             break
         low = np.where(few, np.maximum(low - 1, 0), low)
-        high = np.where(few, np.minimum(high + 1, len(ratio)), high)
+        high = np.where(few, np.minimum(high + 1, len(value)), high)
     near = totals[high] - totals[low]
-    mean = np.where(near > 0, (products[high] - products[low]) / near, 1.0)
-    return np.maximum(mean, 1.0)
+    return np.where(near > 0, (products[high] - products[low]) / near, 1.0)

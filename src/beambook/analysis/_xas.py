@@ -231,8 +231,8 @@ def xas(
         energy, as the SCS toolbox has it. "train": from the scatter of whole trains, right
         also when the pulses of a train move together, but rough where a bin has few trains.
         "pooled" (default): from the scatter of pulses about the local slope of the spectrum,
-        times the square root of the design effect (ratio of both variances), averaged over
-        neighbouring bins and not below 1; added in quadrature is what the width of the bin
+        times the square root of the design effect (ratio of both variances, not below 1), both
+        averaged over neighbouring bins where a bin has few pulses; added in quadrature is what the width of the bin
         does where the spectrum is curved (`Spectrum.binning`).
 
     Returns
