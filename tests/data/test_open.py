@@ -186,6 +186,23 @@ def test_damaged_file_is_counted_and_the_rest_is_read(small_run, how, message):
         open_file(small_run / SECOND)
 
 
+@pytest.mark.parametrize("kind", ["pipe", "folder", "device", "loop", "link to nothing"])
+def test_what_is_no_file_is_counted_and_not_waited_for(small_run, kind):
+    path = small_run / "RAW-R0001-DA09-S00000.h5"
+    targets = {"device": "/dev/zero", "loop": path.name, "link to nothing": "gone.h5"}
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "folder":
+        path.mkdir()
+    else:
+        path.symlink_to(targets[kind])
+    with pytest.warns(DataWarning, match="1 × unreadable file"):
+        run = open_run(small_run)
+    (problem,) = run.problems
+    assert problem.where == path.name
+    assert re.search("is not a file|cannot be read: (Too many|No such)", problem.detail)
+
+
 def test_no_file_can_be_read(small_run):
     for file in small_run.iterdir():
         damage(file, "empty")

@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
+from stat import S_ISREG
 from typing import Any
 
 import h5py
@@ -163,6 +164,8 @@ def _stamp(path: Path) -> Stamp:
         stat = path.stat()
     except OSError as error:
         raise DamagedFile(f"{path.name} cannot be read: {error.strerror}") from error
+    if not S_ISREG(stat.st_mode):  # to open a pipe would wait for ever
+        raise DamagedFile(f"{path.name} is not a file")
     return stat.st_ino, stat.st_size, stat.st_mtime_ns
 
 
