@@ -393,3 +393,28 @@ def test_notebook_without_any_metadata(tmp_path):
 def test_execution_is_loaded_as_it_was_returned(run):
     execution = run("1")
     assert Execution.load(execution.path).record == execution.record
+
+
+def test_what_a_task_prints_later_is_kept(run):
+    task = """
+import asyncio
+async def wait():
+    await asyncio.sleep(0.2)
+    print("waited " * 100)
+task = asyncio.ensure_future(wait())"""
+    execution = run(task, "await task", output_limit=300)
+    first, second = (cell.get("outputs") for cell in execution.notebook().cells[3:])
+    assert "are in outputs/cell-04-stdout.txt" in first[0].text
+    assert (execution.path / "outputs/cell-04-stdout.txt").read_text() == "waited " * 100 + "\n"
+    assert second == []
+
+
+def test_what_is_printed_while_the_kernel_ends_is_kept(run):
+    task = """
+import asyncio
+async def now():
+    for _ in range(5):
+        await asyncio.sleep(0)
+    print("now", flush=True)
+task = asyncio.ensure_future(now())"""
+    assert texts(run(task)) == "now\n"

@@ -17,6 +17,7 @@ __all__ = ["CellClient"]
 
 LAST_WORDS_SECONDS = 0.3
 QUIET_SECONDS = 5.0
+LATE = {"stream", "display_data", "execute_result", "error", "update_display_data"}
 
 
 class CellClient(NotebookClient):
@@ -28,6 +29,8 @@ class CellClient(NotebookClient):
         self.kernel = kernel
         self.limits = limits
         self.current: CellOutputs | None = None
+        self.past: dict[str, tuple[int, CellOutputs]] = {}
+        self.late: set[int] = set()
         self.failure: OSError | None = None
 
     async def run_cell(self, index: int) -> None:
@@ -43,6 +46,36 @@ class CellClient(NotebookClient):
         finally:
             self.current.settle(cell)
             self.current = None
+            self._settle_late()
+
+    async def take_rest(self) -> bool:
+        """Take what threads and tasks have printed since; whether there was anything."""
+        try:
+            while True:
+                self._take_late(await self.kernel.client.iopub_channel.get_msg(timeout=0))
+        except Empty:
+            return bool(self.late)
+        finally:
+            self._settle_late()
+
+    def _take_late(self, msg: dict[str, Any]) -> None:
+        """Keep what is printed after its cell has ended, below the cell that the kernel names."""
+        if msg["parent_header"].get("msg_id") not in self.past or msg["msg_type"] not in LATE:
+            return
+        index, outputs = self.past[msg["parent_header"]["msg_id"]]
+        self.late.add(index)
+        present = (self.current, self.clear_before_next_output)
+        self.current, self.clear_before_next_output = outputs, False
+        try:
+            self.process_message(msg, self.nb.cells[index], index)
+        finally:
+            self.current, self.clear_before_next_output = present
+
+    def _settle_late(self) -> None:
+        for index, outputs in self.past.values():
+            if index in self.late:
+                outputs.settle(self.nb.cells[index])
+        self.late.clear()
 
     def process_message(self, msg: dict[str, Any], cell: NotebookNode, cell_index: int) -> Any:
         """Limit what is shown before nbclient keeps it."""
@@ -75,6 +108,8 @@ class CellClient(NotebookClient):
         self, parent_msg_id: str, cell: NotebookNode, cell_index: int
     ) -> None:
         """Take outputs until the kernel is idle; no limit to how long many outputs take."""
+        assert self.current is not None  # noqa: S101
+        self.past[parent_msg_id] = (cell_index, self.current)
         while True:
             try:
                 msg = await self.kernel.client.iopub_channel.get_msg(timeout=QUIET_SECONDS)
@@ -83,15 +118,17 @@ class CellClient(NotebookClient):
                     self.limits.note("the kernel never said that it was idle; outputs may be lost")
                     return
                 continue
-            if msg["parent_header"].get("msg_id") == parent_msg_id:
-                try:
+            try:
+                if msg["parent_header"].get("msg_id") == parent_msg_id:
                     self.process_message(msg, cell, cell_index)
-                except CellExecutionComplete:
-                    return
-                except OSError as error:  # e.g. a full disk: the cell would go on printing
-                    self.failure = error
-                    self._give_up()
-                    return
+                else:
+                    self._take_late(msg)
+            except CellExecutionComplete:
+                return
+            except OSError as error:  # e.g. a full disk: the cell would go on printing
+                self.failure = error
+                self._give_up()
+                return
 
     async def _async_poll_kernel_alive(self) -> None:
         """Notice the kernel's end when it happens, and hear its last words."""

@@ -72,6 +72,7 @@ class Conductor:
         self._journal = Journal(plan.into, plan.recipe.name, first_record(plan, self._cells))
         self._began = time.monotonic()
         self._kernel: Kernel | None = None
+        self._client: CellClient | None = None
         self._watch: Watch | None = None
         self._at: dict[str, Any] | None = None
 
@@ -133,7 +134,7 @@ class Conductor:
     async def _run_cells(self) -> None:
         assert self._kernel is not None  # noqa: S101
         limits = OutputLimits(self._journal.folder, self._plan.limits.output, self._journal.log)
-        client = CellClient(
+        client = self._client = CellClient(
             self._notebook,
             self._kernel,
             limits,
@@ -237,6 +238,11 @@ class Conductor:
         if self._kernel is None:
             return
         self._read_facts()
+        try:
+            if self._client is not None and await self._client.take_rest():
+                self._journal.save_notebook(self._notebook)
+        except OSError as error:
+            self._journal.log(f"could not write the last outputs: {error}")
         await self._kernel.close()
         self._journal.close_pipe()
         seen = self._watch.memory.peak if self._watch else 0

@@ -128,6 +128,8 @@ class _Stream:
 
     def _write(self, text: str) -> None:
         assert self._file is not None  # noqa: S101
+        if self._file.closed:  # late words of a thread
+            self._file = self._path.open("ab", buffering=0)
         data = text.encode(errors="surrogateescape")
         self._seen += len(data)
         self._tail = (self._tail + text[-SHOWN:])[-SHOWN:]
