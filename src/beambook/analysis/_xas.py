@@ -232,8 +232,8 @@ def xas(
         also when the pulses of a train move together, but rough where a bin has few trains.
         "pooled" (default): from the scatter of pulses about the local slope of the spectrum,
         times the square root of the design effect (ratio of both variances, not below 1), both
-        averaged over neighbouring bins where a bin has few pulses; added in quadrature is what the width of the bin
-        does where the spectrum is curved (`Spectrum.binning`).
+        averaged over neighbouring bins where a bin has few pulses; added in quadrature is what
+        the width of the bin does where the spectrum is curved (`Spectrum.binning`).
 
     Returns
     -------
