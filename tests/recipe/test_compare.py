@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import time
 from base64 import b64encode
 from datetime import UTC, datetime, timedelta
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from matplotlib.figure import Figure
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from PIL import Image
 
@@ -58,6 +60,10 @@ SAME = [
     ("<T at 0x7f0a12345678>", "<T at 0x7fffabcdef01>"),
     ("id 123e4567-e89b-12d3-a456-426614174000", "id 00000000-e89b-12d3-a456-426614174999"),
     ("took 1.23 s", "took 843 ms"),
+    ("time = 0.1 sec", "time = 13.1 sec"),
+    ("│ EDM = 2e-5 │ time = 0.1 sec │", "│ EDM = 2e-5 │ time = 2.4 sec │"),
+    ("(np.float64(1.5), np.True_, np.str_('a'))", "(1.5, True, 'a')"),
+    ("[np.int64(3), np.complex128(1+2j)]", "[3, (1+2j)]"),
     ("Elapsed time: 0:00:12.345", "Elapsed time: 0:01:02.001"),
     ("Execution time = 3.2", "Execution time = 11"),
     ("read 500 trains in 0.21 s", "read 500 trains in 1.93 s"),
@@ -511,6 +517,36 @@ def test_svg_is_compared_by_its_geometry():
     a, b, c = (shown(svg=text.format(i, x)) for i, x in (("p1", 1.5), ("p2", 1.5), ("p1", 1.6)))
     assert status_of(a, b) == "same"
     assert status_of(a, c) == "different"
+
+
+def drawn(*, version, width=4.0, values=(1, 3, 2), label="edge", lines=1):
+    """A figure as SVG, as if another version of Matplotlib had drawn it."""
+    figure = Figure(figsize=(width, 3))
+    axes = figure.add_subplot()
+    for step in range(lines):
+        axes.plot(np.asarray(values) - 0.1 * step)
+    axes.set_ylim(0, 4)
+    axes.set_title(label)
+    file = io.StringIO()
+    figure.savefig(file, format="svg")
+    return shown(svg=re.sub(r"Matplotlib v[\w.+]+", f"Matplotlib v{version}", file.getvalue()))
+
+
+def test_svg_of_another_matplotlib_may_move_a_little():
+    reference = drawn(version="3.9.2")
+    assert status_of(drawn(version="3.9.2", width=4.01), reference) == "different"
+    assert status_of(drawn(version="3.11.2"), reference) == "same"
+    assert status_of(drawn(version="3.11.2", width=4.01), reference) == "within tolerance"
+    assert status_of(drawn(version="3.11.2", width=4.06), reference) == "not comparable"
+    assert status_of(drawn(version="3.11.2", values=(1, 3, 1.8)), reference) == "different"
+    assert status_of(drawn(version="3.11.2", label="edges"), reference) == "different"
+    assert status_of(drawn(version="3.11.2", lines=2), reference) == "different"
+
+
+def test_the_version_in_a_svg_on_a_page_is_no_number():
+    page = "<div>edge 8333 eV<svg><metadata>Matplotlib v{}</metadata></svg></div>"
+    a, b = (shown(html=page.format(version)) for version in ("3.9.2", "3.11.2"))
+    assert status_of(a, b) == "same"
 
 
 # Whole verdicts

@@ -12,9 +12,10 @@ from beambook.recipe._align import aligned
 from beambook.recipe._cells import Output
 from beambook.recipe._figures import compare_figures
 from beambook.recipe._fingerprint import FIGURE, TABLE, VALUES
-from beambook.recipe._pictures import compare_pictures, compare_svg
+from beambook.recipe._pictures import compare_pictures
 from beambook.recipe._record import RESULT
 from beambook.recipe._source import Reading
+from beambook.recipe._svg import compare_svg
 from beambook.recipe._tables import compare_html, compare_tables, read_page
 from beambook.recipe._tally import Difference, Tally, Tolerance
 from beambook.recipe._text import Context, compare_texts

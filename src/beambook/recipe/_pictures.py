@@ -9,18 +9,14 @@ is a difference; where there is none the two look similar, which is all that can
 from __future__ import annotations
 
 import io
-import re
 from dataclasses import dataclass
-from typing import Any
-from xml.etree import ElementTree
 
 import numpy as np
 from numpy.typing import NDArray
 
 from beambook.recipe._tally import Tally
-from beambook.recipe._text import Context, compare_texts
 
-__all__ = ["Likeness", "compare_pictures", "compare_svg", "likeness"]
+__all__ = ["Likeness", "compare_pictures", "likeness"]
 
 Pixels = NDArray[np.uint8]
 
@@ -120,15 +116,22 @@ def likeness(a: Pixels, b: Pixels) -> Likeness:
 
 def _alone(a: Pixels, b: Pixels) -> NDArray[np.bool_]:
     """Pixels of `a` that have no like in `b` nearby."""
-    height, width = a.shape[:2]
-    padded = np.pad(b, ((REACH, REACH), (REACH, REACH), (0, 0)), mode="edge").astype(np.int16)
-    here = a.astype(np.int16)
-    best = np.full((height, width), 255, dtype=np.int16)
+    padded = np.pad(b, ((REACH, REACH), (REACH, REACH), (0, 0)), mode="edge")
+    rows, columns = np.nonzero(_unlike(a, b))  # few; only these look around
     for dy in range(2 * REACH + 1):
         for dx in range(2 * REACH + 1):
-            step = np.abs(here - padded[dy : dy + height, dx : dx + width]).max(2)
-            np.minimum(best, step, out=best)
-    return best > COLOUR
+            still = _unlike(a[rows, columns], padded[rows + dy, columns + dx])
+            rows, columns = rows[still], columns[still]
+    alone = np.zeros(a.shape[:2], dtype=bool)
+    alone[rows, columns] = True
+    return alone
+
+
+def _unlike(a: Pixels, b: Pixels) -> NDArray[np.bool_]:
+    """Where any of the three colours differs."""
+    step = np.abs(a.astype(np.int16) - b)
+    far: NDArray[np.bool_] = step > COLOUR
+    return far[..., 0] | far[..., 1] | far[..., 2]
 
 
 def _worst_block(alone: NDArray[np.bool_]) -> float:
@@ -190,38 +193,3 @@ def _difference_picture(a: Pixels, b: Pixels) -> bytes:
     file = io.BytesIO()
     Image.fromarray(shown).save(file, "PNG")
     return file.getvalue()
-
-
-_PASSING = ("id", "href", "clip-path", "class", "aria-labelledby", "aria-describedby", "style")
-
-
-def compare_svg(value: str, reference: str, tally: Tally, context: Context) -> None:
-    """Compare two SVG pictures by their geometry and texts; identifiers do not count."""
-    compare_texts(_geometry(value), _geometry(reference), tally, context, where="svg")
-
-
-def _geometry(svg: str) -> str:
-    plain = re.sub(r"<!DOCTYPE[^>\[]*(?:\[.*?\])?\s*>", "", svg, flags=re.S)
-    try:
-        root = ElementTree.fromstring(plain)  # noqa: S314 no DOCTYPE is left, so no entities
-    except ElementTree.ParseError:
-        return svg
-    return "\n".join(line for element in root.iter() for line in _element(element))
-
-
-def _element(element: Any) -> list[str]:
-    tag = str(element.tag).rpartition("}")[2]
-    if (
-        tag in ("metadata", "date", "creator", "title", "defs", "style")
-        or "purl.org" in element.tag
-    ):
-        return []
-    kept = []
-    for name, text in sorted(element.attrib.items()):
-        short = name.rpartition("}")[2]
-        if short not in _PASSING:
-            kept.append(f"{short} {re.sub(r'(?<=[a-zA-Z])(?=[-+.0-9])', ' ', text)}")
-    if paint := re.findall(r"(?:fill|stroke): ?(#\w+|none)", element.attrib.get("style", "")):
-        kept.append(" ".join(paint))
-    kept.append((element.text or "").strip() if tag in ("text", "tspan") else "")
-    return [f"{tag} {'; '.join(kept)}"]

@@ -179,6 +179,9 @@ class Page:
         return "\n".join([*self.words, *rows])
 
 
+HIDDEN = ("style", "script", "title", "metadata")  # the last: which Matplotlib drew an <svg>
+
+
 class _Reader(HTMLParser):
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
@@ -187,7 +190,7 @@ class _Reader(HTMLParser):
         self.hidden = 0
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag in ("style", "script", "title"):
+        if tag in HIDDEN:
             self.hidden += 1
         elif tag == "table":
             self.open.append([])
@@ -200,7 +203,7 @@ class _Reader(HTMLParser):
             self.handle_data(" ")
 
     def handle_endtag(self, tag: str) -> None:
-        if tag in ("style", "script", "title"):
+        if tag in HIDDEN:
             self.hidden = max(0, self.hidden - 1)
         elif tag == "table" and self.open:
             self.open.pop()

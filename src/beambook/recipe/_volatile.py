@@ -32,6 +32,10 @@ _DONE = (
 )
 
 PROGRESS = re.compile(r"\d{1,3}%\|[^|\n]*\||[━█▏▎▍▌▋▊▉]{3,}")
+_SCALAR = re.compile(
+    r"\b(?:np|numpy)\.(?:(?:float|complex|int|uint)(?:\d+|p|c)?|longdouble|str_|bytes_)"
+    r"\(([^()\n]{1,4000}|\([^()\n]{1,4000}\))\)|\b(?:np|numpy)\.(True|False)_\b"
+)
 _LINE = re.compile(r"^.*(?:per loop \(mean|\d{1,3}%\|[^|\n]*\||[━█▏▎▍▌▋▊▉]{3,}).*$", re.M)
 _PARTS = tuple(
     re.compile(pattern, flags)
@@ -41,6 +45,7 @@ _PARTS = tuple(
         (rf"\b(?:best of \d+: ){_SPAN}.*per loop", 0),
         (rf"(\b{_WORK}\b[^\n\d]{{0,24}}){_SPAN_OR_NUMBER}", re.I),
         (rf"(\b{_DONE}\b[^\n]{{0,40}}?\bin (?:about )?){_SPAN}", re.I),
+        (rf"(^|[│|]) *time *[=:] *{_NUMBER} *sec(?:ond)?s?\b", re.I | re.M),
         (rf"\bafter {_SPAN}(?= elapsed| of (?:computation|running|work))", re.I),
         (rf"\b{_NUMBER}\s*(?:it|iterations?|iter|rows|items|files|[kKMG]i?B)/s(?:ec)?\b", 0),
         (rf"\b{_NUMBER}\s*s/it\b", 0),
@@ -57,15 +62,24 @@ _PARTS = tuple(
 
 
 def scrub(text: str) -> tuple[str, int]:
-    """`text` without colours, overwritten lines and what looks volatile; and how many parts."""
+    """`text` without colours, overwritten lines and what looks volatile; and how many parts.
+
+    Scalars are written as before numpy 2, without their type: ``np.float64(1.5)`` is 1.5.
+    """
     text = _ANSI.sub("", text).replace("\r\n", "\n")
     if "\r" in text or "\b" in text:
         text = "\n".join(_last_overwrite(line) for line in text.split("\n"))
+    text = _SCALAR.sub(_plain_scalar, text)
     text, count = _LINE.subn("", text)
     for pattern in _PARTS:
         text, more = pattern.subn(rf"\1{GONE}" if pattern.groups else GONE, text)
         count += more
     return text, count
+
+
+def _plain_scalar(match: re.Match[str]) -> str:
+    value: str = match[1] or match[2]
+    return f"({value})" if "complex" in match[0] else value
 
 
 def _last_overwrite(line: str) -> str:
