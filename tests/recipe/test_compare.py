@@ -512,6 +512,16 @@ def test_pictures_of_other_sizes_are_resampled():
     assert status_of(png(large), png(curve())) != "different"
 
 
+def test_a_formula_counts_more_than_its_picture():
+    a, b = png(curve()), png(curve(shift=30))
+    assert status_of(a, b) == "different"
+    for output in (a, b):
+        output.data["text/latex"] = "$x^{2}$"
+    assert status_of(a, b) == "same"
+    b.data["text/latex"] = "$x^{3}$"
+    assert status_of(a, b) == "different"
+
+
 def test_svg_is_compared_by_its_geometry():
     text = '<svg xmlns="http://www.w3.org/2000/svg"><g id="{}"><path d="M 0 0L{} 5"/></g></svg>'
     a, b, c = (shown(svg=text.format(i, x)) for i, x in (("p1", 1.5), ("p2", 1.5), ("p1", 1.6)))

@@ -334,3 +334,10 @@ def test_full_disk_gives_one_line_and_keeps_the_earlier_version(make_notebook, t
     execution = Execution.load(record.parent)
     assert execution.status == "failed"
     assert outputs(execution, 2)[0].text == "precious\n"
+
+
+def test_an_output_that_cannot_be_shown_is_named(run):
+    execution = run("from IPython.display import Image\nImage('nowhere.png')")
+    assert execution.status == "failed"
+    assert execution.error["name"] == "FileNotFoundError"
+    assert "nowhere.png" in execution.error_line

@@ -189,12 +189,20 @@ class Conductor:
     def _cell_failure(self, error: CellExecutionError) -> dict[str, Any]:
         if self._watch is not None and self._watch.over:
             return self._failure("failed", "TimeLimit", self._watch.over)
-        value = error.evalue
-        if error.ename == "MemoryError" and self._watch is not None:
+        name, value = self._shown_error(error)
+        if name == "MemoryError" and self._watch is not None:
             value = (
                 f"{value or 'out of memory'} (the kernel had {as_size(self._watch.memory.peak)})"
             )
-        return self._failure("failed", error.ename, value)
+        return self._failure("failed", name, value)
+
+    def _shown_error(self, error: CellExecutionError) -> tuple[str, str]:
+        """Name and message; IPython replies "NoneType: None" when an output cannot be shown."""
+        outputs = self._notebook.cells[self._at["index"]].outputs if self._at else []
+        errors = [out for out in outputs if out.output_type == "error"]
+        if error.ename == "NoneType" and errors:
+            return errors[-1].ename, errors[-1].evalue
+        return error.ename, error.evalue
 
     async def _death(self, error: DeadKernelError) -> dict[str, Any]:
         """The kernel ended before its time: by itself, by a limit, or because nobody wants it."""

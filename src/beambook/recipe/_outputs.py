@@ -265,6 +265,7 @@ _LADDER: tuple[tuple[str, Applies, Compare], ...] = (
     ("values", _has(VALUES), _by(VALUES, compare_shown_arrays)),
     ("data", lambda data: bool(_data_mime(data)), _compare_data),
     ("widget", _has(WIDGET), _cannot_widget),
+    ("text", _has("text/latex"), _by("text/latex", compare_texts)),  # SymPy adds a picture of it
     ("geometry", _has("image/svg+xml"), _by("image/svg+xml", compare_svg)),
     ("picture", _pictures, _compare_pictures),
     ("table as shown", _is_html_of_its_own, _compare_pages),
