@@ -60,6 +60,7 @@ SAME = [
     ("<T at 0x7f0a12345678>", "<T at 0x7fffabcdef01>"),
     ("id 123e4567-e89b-12d3-a456-426614174000", "id 00000000-e89b-12d3-a456-426614174999"),
     ("took 1.23 s", "took 843 ms"),
+    ("<Axes: xlabel='x'>", "<matplotlib.axes._subplots.AxesSubplot at 0x1634278f240>"),
     ("time = 0.1 sec", "time = 13.1 sec"),
     ("│ EDM = 2e-5 │ time = 0.1 sec │", "│ EDM = 2e-5 │ time = 2.4 sec │"),
     ("(np.float64(1.5), np.True_, np.str_('a'))", "(1.5, True, 'a')"),
@@ -518,8 +519,28 @@ def test_a_formula_counts_more_than_its_picture():
     for output in (a, b):
         output.data["text/latex"] = "$x^{2}$"
     assert status_of(a, b) == "same"
+    b.data["text/latex"] = "$$\\displaystyle x^{2}$$"
+    assert status_of(a, b) == "same"
     b.data["text/latex"] = "$x^{3}$"
     assert status_of(a, b) == "different"
+
+
+def test_a_plotly_figure_without_its_theme():
+    kind = "application/vnd.plotly.v1+json"
+    data = [{"type": "scatter", "x": [1, 2], "y": [3, 4]}]
+    a = {"data": data, "layout": {"title": "T", "template": {"x": 1}}, "config": {"a": "b"}}
+    packed = [{"type": "scatter", "x": {"dtype": "i1", "bdata": "AQI="}, "y": [3, 4]}]
+    b = {"data": packed, "layout": {"title": "T", "template": {"y": 2}}}
+    assert status_of(mime(kind, a), mime(kind, b)) == "same"
+    packed[0]["x"]["bdata"] = "AQM="
+    assert status_of(mime(kind, a), mime(kind, b)) == "different"
+    b = {"data": data, "layout": {"title": "U"}}
+    assert status_of(mime(kind, a), mime(kind, b)) == "different"
+
+
+def test_an_output_without_anything_is_none():
+    verdict = compare(notebook(cell()), notebook(cell(shown())))
+    assert verdict.status == "not comparable"
 
 
 def test_svg_is_compared_by_its_geometry():

@@ -174,3 +174,13 @@ def test_parts_that_are_missing_or_from_a_later_format(tmp_path):
     page = Report(path).html(tmp_path / "later.html").read_text()
     assert "some data" in page
     assert compare(path, path).status == "same"
+
+
+def test_cells_without_an_id_or_with_the_same_one(tmp_path):
+    cell = {"cell_type": "markdown", "metadata": {}, "source": "a"}
+    for cells in ([cell], [{**cell, "id": "x"}] * 2):
+        path = tmp_path / "ids.ipynb"
+        document = {"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": cells}
+        path.write_text(json.dumps(document))
+        ids = [each.id for each in Recipe.find(path).notebook().cells]  # warnings are errors here
+        assert len(set(ids)) == len(cells)

@@ -128,7 +128,7 @@ def _outputs(outputs: list[Any]) -> Iterator[Output]:
             yield Output("error", {name: str(output.get(name, "")) for name in ("ename", "evalue")})
         elif kind in ("display_data", "execute_result", "pyout"):
             data = {mime: _joined(content) for mime, content in output.get("data", {}).items()}
-            if not _is_progress(data):
+            if data and not _is_progress(data):
                 yield Output("display", data)
 
 

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import tempfile
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -42,7 +43,9 @@ def read_notebook(path: str | Path) -> Any:
     if not path.is_file():
         raise RunNotFound(f"No notebook {str(path)!r}")
     try:
-        notebook = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
+        with warnings.catch_warnings():  # nbformat mends missing and double ids, and says so
+            warnings.simplefilter("ignore")
+            notebook = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
     except Exception as error:  # nbformat raises a dozen kinds, some of them bare
         reason = " ".join(str(error).split())[:160] or type(error).__name__
         raise NotebookError(f"{str(path)!r} is not a Jupyter notebook: {reason}") from error

@@ -13,6 +13,7 @@ from beambook.recipe._cells import Output
 from beambook.recipe._figures import compare_figures
 from beambook.recipe._fingerprint import FIGURE, TABLE, VALUES
 from beambook.recipe._pictures import compare_pictures
+from beambook.recipe._plotly import plain_figure
 from beambook.recipe._record import RESULT
 from beambook.recipe._source import Reading
 from beambook.recipe._svg import compare_svg
@@ -31,6 +32,9 @@ PICTURES = ("image/png", "image/jpeg", "image/gif", "image/webp")
 _PLACEHOLDER = re.compile(
     r"<(?:Figure size|IPython\.core\.display\.|pandas\.io\.formats\.style)[^>]*>"
 )
+
+# What stands around a formula, which is another with each version of SymPy.
+_FORMULA = re.compile(r"^\s*\$+(?:\\displaystyle\b)?|\$+\s*$")
 
 OutputPair = tuple["Output | None", "Output | None"]
 
@@ -205,7 +209,8 @@ def _data_mime(data: Data) -> str:
 def _compare_data(a: Data, b: Data, tally: Tally, context: Context) -> None:
     mimes = _data_mime(a), _data_mime(b)
     tally.word("type", *mimes)
-    compare_json(a[mimes[0]], b[mimes[1]], tally, context, "")
+    one, two = (plain_figure(d[mime]) for d, mime in zip((a, b), mimes, strict=True))
+    compare_json(one, two, tally, context, "")
 
 
 def _is_html_of_its_own(data: Data) -> bool:
@@ -246,6 +251,11 @@ def _compare_text(a: Data, b: Data, tally: Tally, context: Context) -> None:
     compare_texts(one, two, tally, context)
 
 
+def _compare_formulas(a: str, b: str, tally: Tally, context: Context) -> None:
+    one, two = (_FORMULA.sub("", text) for text in (a, b))
+    compare_texts(one, two, tally, context)
+
+
 def _cannot_widget(a: Data, b: Data, tally: Tally, context: Context) -> None:
     tally.cannot = "a widget, which leaves nothing static to compare"
 
@@ -265,7 +275,11 @@ _LADDER: tuple[tuple[str, Applies, Compare], ...] = (
     ("values", _has(VALUES), _by(VALUES, compare_shown_arrays)),
     ("data", lambda data: bool(_data_mime(data)), _compare_data),
     ("widget", _has(WIDGET), _cannot_widget),
-    ("text", _has("text/latex"), _by("text/latex", compare_texts)),  # SymPy adds a picture of it
+    (
+        "text",
+        _has("text/latex"),
+        _by("text/latex", _compare_formulas),
+    ),  # SymPy adds a picture of it
     ("geometry", _has("image/svg+xml"), _by("image/svg+xml", compare_svg)),
     ("picture", _pictures, _compare_pictures),
     ("table as shown", _is_html_of_its_own, _compare_pages),

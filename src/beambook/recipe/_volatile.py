@@ -36,6 +36,7 @@ _SCALAR = re.compile(
     r"\b(?:np|numpy)\.(?:(?:float|complex|int|uint)(?:\d+|p|c)?|longdouble|str_|bytes_)"
     r"\(([^()\n]{1,4000}|\([^()\n]{1,4000}\))\)|\b(?:np|numpy)\.(True|False)_\b"
 )
+_AXES = re.compile(r"<(?:matplotlib\.axes\.[\w.]{1,99}|AxesSubplot|Axes)(?:[:( ][^<>\n]{0,300})?>")
 _LINE = re.compile(r"^.*(?:per loop \(mean|\d{1,3}%\|[^|\n]*\||[━█▏▎▍▌▋▊▉]{3,}).*$", re.M)
 _PARTS = tuple(
     re.compile(pattern, flags)
@@ -70,6 +71,7 @@ def scrub(text: str) -> tuple[str, int]:
     if "\r" in text or "\b" in text:
         text = "\n".join(_last_overwrite(line) for line in text.split("\n"))
     text = _SCALAR.sub(_plain_scalar, text)
+    text = _AXES.sub("<Axes>", text)  # another one with each Matplotlib
     text, count = _LINE.subn("", text)
     for pattern in _PARTS:
         text, more = pattern.subn(rf"\1{GONE}" if pattern.groups else GONE, text)
