@@ -24,13 +24,13 @@ WINDOW_BINS = 20  # and at least so many bins
 DRAWS, FEW_DRAWS = 2000, 400
 GRID = 1500
 # How much rougher than the data say the curve may be: for the best value, for the interval.
-LOOSER_BEST, LOOSER_INTERVAL = 6.0, 10.0
+LOOSER_BEST, LOOSER_INTERVAL = 4.0, 10.0
 # Roughness of edges as they are known: variance of the third derivative per squared edge step,
 # eV⁻⁵, within NEAR_EDGE (eV rms) of the edge. Six measured K edges have 3e-4 … 5e-3.
 EDGE_ROUGHNESS, NEAR_EDGE = 3e-4, 10.0
-# Where the slope is within 2 % of the largest, definitions of "steepest" differ: finite
+# Where the slope is within 4 % of the largest, definitions of "steepest" differ: finite
 # differences, filters and splines put the edge anywhere in this range.
-AS_STEEP = 0.98
+AS_STEEP = 0.96
 METHOD = (
     "largest derivative of an adaptive smoothing spline; interval from its posterior, "
     "widened by the spacing of the bins and the breadth of the maximum"
@@ -186,7 +186,10 @@ def locate_edge(
         max(float(high), best) / scale,
         confidence,
         units,
-        tuple((place / scale, share) for place, share in search.candidates(draws)),
+        tuple(
+            (place / scale, share)
+            for place, share in search.candidates(draws, least=0.5 - confidence / 2)
+        ),
     )
 
 
@@ -268,10 +271,10 @@ class _Search:
         place = int(np.clip(np.searchsorted(energy, best), 1, len(energy) - 1))
         return float((energy[place] - energy[place - 1]) / np.sqrt(12))
 
-    def candidates(self, draws: Floats) -> list[tuple[float, float]]:
+    def candidates(self, draws: Floats, *, least: float) -> list[tuple[float, float]]:
         """Groups of draws with a gap between them: median and share, the largest first."""
         ordered = np.sort(draws)
         gap = 2 * float(np.median(np.diff(self.columns[0])))
         groups = np.split(ordered, np.flatnonzero(np.diff(ordered) > gap) + 1)
         shares = [(float(np.median(g)), len(g) / len(draws)) for g in groups]
-        return sorted((s for s in shares if s[1] >= 0.02), key=lambda s: -s[1])
+        return sorted((s for s in shares if s[1] >= least), key=lambda s: -s[1])
