@@ -20,7 +20,7 @@ def test_at_most_three_names_are_offered():
 
 
 def test_few_names_are_listed_when_none_is_close():
-    assert "there is a1, b2" in str(NameNotFound("zzzzz", ["b2", "a1"]))
+    assert "there are a1, b2" in str(NameNotFound("zzzzz", ["b2", "a1"]))
 
 
 def test_hint_follows_the_message():

@@ -123,7 +123,8 @@ class Card:
     def line(self) -> str:
         """One line, as a repr."""
         facts = ", ".join(f"{k} {v}" for k, v in self.facts.items())
-        return f"<{self.kind} {self.name}{': ' if facts else ''}{facts}>"
+        head = f"{self.kind} {self.name}".rstrip()
+        return f"<{head}{': ' if facts else ''}{facts}>"
 
 
 class Described:

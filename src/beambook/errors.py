@@ -106,7 +106,7 @@ class NameNotFound(BeambookError, KeyError):
         if close := close_names(self.name, names):
             text += f"; did you mean {' or '.join(map(repr, close))}?"
         elif 0 < len(names) <= 8:
-            text += f"; there is {', '.join(sorted(names))}."
+            text += f"; there {'are' if len(names) > 1 else 'is'} {', '.join(sorted(names))}."
         else:
             text += f"; {len(names)} others exist." if names else "."
         return f"{text} {self.hint}" if self.hint else text

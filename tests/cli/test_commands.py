@@ -43,7 +43,10 @@ def test_every_command_is_in_the_help_and_has_its_own(beambook):
         (["shwo"], "did you mean show"),
         (["run"], "NOTEBOOK"),
         (["run", "xas", "--pdff"], "--pdf"),
-        (["show", "900074"], "900074 487"),
+        (["check", "900074"], "beambook show 900074"),
+        (["run", "xas", "900074"], "write proposal=… run=…"),
+        (["run", "xas", "--run", "487"], "run=…"),
+        (["run", "xas", "proposal=900074", "run=487", "--kernel", "julia"], "python3"),
         (["show", "nothing-of-this-name"], "no execution"),
         (["show", "900074", "489x"], "900074"),
         (["show", "xas", "extra"], "extra"),
@@ -79,6 +82,22 @@ def test_show_a_run_by_numbers_by_path_and_by_file(beambook, proposal_root):
     assert beambook("show", "p900074", "r0487").out == by_number
     assert "SA2_XTD1_XGM/XGM/DOOCS:output" in beambook("show", folder).out
     assert "SA2_XTD1_XGM/XGM/DOOCS:output" in beambook("show", next(folder.glob("*DA01*"))).out
+
+
+def test_show_a_proposal(beambook, proposal_root):
+    answer = beambook("show", "900074")
+    assert [word for word in answer.out.split() if word.startswith("r04")] == [
+        "r0487",
+        "r0488",
+        "r0489",
+    ]
+    assert beambook("show", next(proposal_root.glob("*/*/p900074"))).out == answer.out
+
+
+def test_several_mistakes_are_a_line_each(beambook):
+    answer = beambook("run", "xas", "proposal=900074", "run=abc", "bin_width=1000")
+    assert answer.code == 2
+    assert [line.split(": ")[1] for line in answer.err.splitlines()] == ["run", "bin_width"]
 
 
 def test_show_only_some_sources(beambook):
@@ -133,6 +152,7 @@ def test_run_report_show_and_compare(beambook, notebook):
     name = wrote.parent.name
 
     assert "done" in beambook("show", name).out
+    assert name in beambook("show", "newest").out
     written = beambook("report", name).out
     assert written == f"Wrote executions/{name}/report.html\n"
     assert Path(f"executions/{name}/report.html").is_file()
@@ -152,6 +172,20 @@ def test_each_value_gets_its_execution_and_a_failure_does_not_stop_the_others(be
     assert answer.code == 1
     assert [record["values"]["n"] for record in answer.json] == [1, 2, 3]
     assert [record["status"] for record in answer.json] == ["done", "failed", "done"]
+    table = beambook("run", path, "--each", "n=1..3").out
+    assert [line.split()[1:3] for line in table.splitlines()[1:4]] == [
+        ["1", "done"],
+        ["2", "failed"],
+        ["3", "done"],
+    ]
+
+
+def test_folders_of_proposals_may_be_relative(beambook, proposal_root, monkeypatch):
+    """As README and tutorial write it; the kernel works in another folder."""
+    monkeypatch.setenv("BEAMBOOK_DATA", os.path.relpath(proposal_root))
+    assert beambook("run", "run-overview", "proposal=900074", "run=488").code == 0
+    folder = os.path.relpath(next(proposal_root.glob("*/*/p900074")))
+    assert beambook("run", "run-overview", f"proposal={folder}", "run=488").code == 0
 
 
 def test_notebooks_are_tested_against_their_stored_outputs(beambook, notebook, tmp_path):

@@ -53,7 +53,7 @@ def test_beginning_of_several_and_of_none(write, tmp_path):
     root = tmp_path / "executions"
     with pytest.raises(RunNotFound, match=r"2 executions.*xas-20260702"):
         Execution.load("xas", root=root)
-    with pytest.raises(RunNotFound, match="There is xas-20260701-120000-ab12"):
+    with pytest.raises(RunNotFound, match="Others are xas-20260701-120000-ab12"):
         Execution.load("xas-20260701-120000-ab13", root=root)
     with pytest.raises(RunNotFound, match="none at all"):
         Execution.load("xas", root=tmp_path / "nowhere")

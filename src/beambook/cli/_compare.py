@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
 
+from beambook.cli._run import Duration
 from beambook.cli._terminal import ProgressLine, say, say_json, shown
 from beambook.cli._things import find_execution
 from beambook.recipe import Recipe, Verdict, execute
@@ -52,7 +54,7 @@ def compare(executed: str, reference: str, rtol: float, atol: float, as_json: bo
     required=True,
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
 )
-@click.option("--time-limit", type=float, metavar="SECONDS", help="For each notebook.")
+@click.option("--time-limit", type=Duration(), help="Interrupt a notebook after 90, 10m or 2h.")
 @click.option(
     "--into",
     type=click.Path(path_type=Path),
@@ -77,8 +79,10 @@ def test(
     else:
         for path, verdict in zip(notebooks, verdicts, strict=True):
             say(f"{shown(path)}: {verdict.status}")
+            if verdict.status == "not comparable":
+                say("  → has it stored outputs? Execute it, save it, then test it")
             if verdict.status != "same":
-                say(verdict.card().text())
+                say(replace(verdict.card(), name=shown(path)).text())
     return _code(verdicts)
 
 

@@ -40,7 +40,7 @@ def demo(folder: Path) -> int:
     files = write_reports(execution.path, execution.path, pdf=True)
     progress.close()
     say(f"\nAll in {time.monotonic() - started:.0f} s. Open the report, then try:")
-    say(f"  → export BEAMBOOK_DATA={shown(folder / 'data')}")
+    say(f"  → export BEAMBOOK_DATA={(folder / 'data').absolute()}")
     say("  → beambook show 900074 487")
     say("  → beambook run run-overview proposal=900074 run=487 --pdf")
     say("  → beambook run xgm-statistics proposal=900074 run=487 off_pulses=584,588,592,596")
@@ -66,7 +66,4 @@ def _proposal(folder: Path) -> Path:
 
 def _say_results(execution: Execution) -> None:
     for name, result in execution.results.items():
-        error = f" ± {result['error']:.3g}" if result.get("error") is not None else ""
-        value = result["value"]
-        shown_value = f"{value:.6g}" if isinstance(value, float) else str(value)
-        say(f"  {name}: {shown_value}{error} {result.get('unit', '')}".rstrip())
+        say(f"  {name}: {execution.result(name)} {result.get('unit', '')}".rstrip())

@@ -32,7 +32,7 @@ COMMANDS = {
 }
 HELP = {
     "demo": "Write a facility-format proposal, measure a spectrum on it, report.",
-    "show": "Say what a run, file, notebook or execution is.",
+    "show": "Say what a proposal, run, file, notebook or execution is.",
     "check": "Look for missing trains, damaged files, modules that disagree.",
     "recipes": "List the recipes: those shipped, and those of the proposal you are in.",
     "params": "List what a notebook can be given.",
@@ -129,6 +129,13 @@ def _ended(arguments: Sequence[str] | None) -> int:
             warnings.simplefilter("default", UserWarning)
             warnings.showwarning = _warn
             code = beambook.main(words, prog_name="beambook", standalone_mode=False)
+    except click.NoSuchOption as error:
+        if error.ctx is None or error.ctx.info_name != "run":
+            return _complain(error.format_message(), error.exit_code)
+        value = error.option_name.lstrip("-")
+        close = f"; did you mean {error.possibilities[0]}?" if error.possibilities else ""
+        text = f"No option {error.option_name!r}{close or '.'} A value is written {value}=…"
+        return _complain(text, error.exit_code)
     except click.ClickException as error:
         return _complain(error.format_message(), error.exit_code)
     except BeambookError as error:
@@ -145,5 +152,6 @@ def _ended(arguments: Sequence[str] | None) -> int:
 
 
 def _complain(text: str, code: int) -> int:
-    click.echo(f"beambook: {' '.join(text.split())}", err=True)
+    for line in text.splitlines():  # several mistakes: a line for each
+        click.echo(f"beambook: {' '.join(line.split())}", err=True)
     return code

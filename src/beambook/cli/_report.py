@@ -8,7 +8,6 @@ import click
 
 from beambook.cli._terminal import say_files
 from beambook.cli._things import EXECUTIONS, find_execution
-from beambook.recipe import Report
 
 __all__ = ["report", "write_reports"]
 
@@ -40,6 +39,8 @@ def write_reports(
     source: Path, folder: Path, *, stem: str = "report", pdf: bool, code: bool = False
 ) -> list[Path]:
     """HTML, and PDF if wanted, of the execution or notebook at `source`."""
+    from beambook.recipe import Report  # nbformat takes its time
+
     folder.mkdir(parents=True, exist_ok=True)
     made = Report(source)
     files = [folder / f"{stem}.html"]

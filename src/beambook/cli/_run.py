@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,13 +15,17 @@ from beambook.cli._report import write_reports
 from beambook.cli._terminal import ProgressLine, say, say_files, say_json
 from beambook.cli._things import EXECUTIONS, find_recipe
 from beambook.errors import ParameterError
-from beambook.recipe import Execution, execute_many
+
+if TYPE_CHECKING:
+    from beambook.parameters import Parameters
+    from beambook.recipe import Execution
 
 __all__ = ["run"]
 
 _RANGE = re.compile(r"(-?\d+)(?:\.\.|-)(-?\d+)$")
 _UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
 MOST = 10_000
+RESULTS_SHOWN = 4
 
 
 class Duration(click.ParamType[float]):
@@ -55,7 +60,7 @@ class Duration(click.ParamType[float]):
     help="Folder of executions; each gets a fresh one of its own in it.",
 )
 @click.option("--at-once", type=click.IntRange(min=1), help="How many at once, else one a core.")
-@click.option("--time-limit", type=Duration(), help="Interrupt an execution after 90, 10m or 2h.")
+@click.option("--time-limit", type=Duration(), help="Interrupt the cells after 90, 10m or 2h.")
 @click.option("--kernel", metavar="NAME", help="Jupyter kernel, else what the notebook asks for.")
 @click.option("--report", "reports", is_flag=True, help="Make the HTML report of each.")
 @click.option("--pdf", is_flag=True, help="Make the HTML and the PDF report of each.")
@@ -82,9 +87,12 @@ def run(
       beambook params xas                  what it can be given
     """
     recipe = find_recipe(notebook)
+    _no_bare_words(values, recipe.parameters)
     all_values = [recipe.parameters.parse(words) for words in spread(values, each)]
     for one in all_values:  # refuse all before the first kernel starts
         recipe.parameters.validate(one)
+    from beambook.recipe import execute_many  # after all that can be refused at once
+
     progress = ProgressLine()
     executions = execute_many(
         recipe,
@@ -96,11 +104,13 @@ def run(
         reporter=progress,
     )
     progress.close()
-    files = [execution.path / "notebook.ipynb" for execution in executions]
-    if reports or pdf:
-        for execution in executions:
+    files = []
+    for execution in executions:
+        if reports or pdf:
             files += write_reports(execution.path, execution.path, pdf=pdf, code=code)
-    _answer(executions, files, as_json=as_json)
+        files.append(execution.path / "notebook.ipynb")
+    names = tuple(word.partition("=")[0] for word in each)
+    _answer(executions, names, files, as_json=as_json)
     return 0 if all(execution.status == "done" for execution in executions) else 1
 
 
@@ -156,13 +166,43 @@ def _range(part: str, word: str) -> list[str]:
     return [str(value) for value in range(first, last + 1)]
 
 
-def _answer(executions: list[Execution], files: list[Path], *, as_json: bool) -> None:
+def _no_bare_words(values: tuple[str, ...], parameters: Parameters) -> None:
+    for value in values:
+        if "=" not in value:
+            needed = [p.name for p in parameters if p.required] or list(parameters.names)[:3]
+            names = " ".join(f"{name}=…" for name in needed)
+            raise click.UsageError(f"{value!r} is not NAME=VALUE; write {names or 'name=value'}")
+
+
+def _answer(
+    executions: Sequence[Execution], names: tuple[str, ...], files: list[Path], *, as_json: bool
+) -> None:
     if as_json:
         say_json([execution.record for execution in executions])
         return
     if len(executions) == 1:
         say(executions[0].card().text())
     else:
-        rows = tuple((e.id, e.status, f"{e.seconds:.1f} s", e.error_line) for e in executions)
-        say(Table(("execution", "status", "time", "error"), rows).text(rows=len(rows)))
+        say(_overview(executions, names).text(rows=len(executions)))
     say_files(files)
+
+
+def _overview(executions: Sequence[Execution], names: tuple[str, ...]) -> Table:
+    """One row for each: what it was given, how it ended, what it recorded."""
+    results = list(dict.fromkeys(name for e in executions for name in e.results))[:RESULTS_SHOWN]
+    units = {n: r.get("unit", "") for e in executions for n, r in e.results.items()}
+    heads = [f"{name} ({units[name]})" if units[name] else name for name in results]
+    failed = any(execution.error_line for execution in executions)
+    columns = ("execution", *names, "status", "time", *heads, *(["error"] if failed else []))
+    rows = tuple(
+        (
+            execution.id,
+            *(execution.values.get(name.replace("-", "_"), "") for name in names),
+            execution.status,
+            f"{execution.seconds:.1f} s",
+            *(execution.result(name) for name in results),
+            *([execution.error_line] if failed else []),
+        )
+        for execution in executions
+    )
+    return Table(columns, rows)

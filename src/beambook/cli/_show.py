@@ -10,8 +10,6 @@ import click
 
 from beambook.cli._terminal import ProgressLine, say, say_json
 from beambook.cli._things import find_run, find_thing
-from beambook.data import DataWarning, Run
-from beambook.data import check as check_run
 
 __all__ = ["check", "show"]
 
@@ -22,11 +20,12 @@ ROWS = 500  # of each table; --json has them all
 @click.argument("thing", nargs=-1, required=True)
 @click.option("--json", "as_json", is_flag=True, help="For machines.")
 def show(thing: tuple[str, ...], as_json: bool) -> None:
-    """Say what a run, file, notebook, recipe or execution is.
+    """Say what a proposal, run, file, notebook, recipe or execution is.
 
     THING is a path, an execution's id, a recipe's name, or a proposal and a run:
 
     \b
+      beambook show 900074               the runs of a proposal
       beambook show 900074 487
       beambook show 900074 487 '*XGM*'     only the sources that match
       beambook show raw/r0487
@@ -34,6 +33,8 @@ def show(thing: tuple[str, ...], as_json: bool) -> None:
     """
     found, rest = find_thing(thing)
     if rest:
+        from beambook.data import Run
+
         if not isinstance(found, Run):
             raise click.UsageError(f"Unexpected {rest[0]!r}: only a run has sources to choose from")
         found = found.select([(glob, "*") for glob in rest])
@@ -53,6 +54,9 @@ def check(run: tuple[str, ...], as_json: bool) -> int:
     Missing trains, modules that disagree, damaged or half-written files,
     duplicated or disordered train ids: each with counts.
     """
+    from beambook.data import DataWarning, Run
+    from beambook.data import check as check_run
+
     path = Path(run[0])
     found: Run | Path
     if len(run) == 1 and path.exists():

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import glob
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from beambook.data import Run, open_file, open_run
+from beambook.card import Described
+from beambook.cli._proposal import ProposalFolders, find_proposals
 from beambook.errors import RunNotFound
 from beambook.recipe import Execution, Recipe
+
+if TYPE_CHECKING:
+    from beambook.data import Run
 
 __all__ = [
     "EXECUTIONS",
@@ -21,6 +27,7 @@ __all__ = [
 ]
 
 EXECUTIONS = Path("executions")
+NEWEST = "newest"
 _PROPOSAL = re.compile(r"p?(\d{1,6})$")
 _RUN = re.compile(r"r?(\d{1,4})$")
 _FOLDER = re.compile(r"p\d{6}$")
@@ -31,16 +38,18 @@ def find_run(words: tuple[str, ...]) -> tuple[Run, tuple[str, ...]]:
 
     A run is ``900074 487``, ``p900074 r0487``, ``PROPOSAL_FOLDER 487``, a run folder or a file.
     """
+    from beambook.data import open_file, open_run  # pandas and xarray, for those who need them
+
     first, rest = words[0], words[1:]
     path = Path(first)
     if rest and _RUN.match(rest[0]) and (_PROPOSAL.match(first) or path.is_dir()):
-        return open_run(first, rest[0]), rest[1:]
+        return open_run(path if path.is_dir() else first, rest[0]), rest[1:]
     if path.is_file():
         return open_file(path), rest
     if path.is_dir():
         return open_run(path), rest
     if _PROPOSAL.match(first):
-        raise click.UsageError(f"Which run of proposal {first}? For example: {first} 487")
+        raise click.UsageError(f"Which run? beambook show {first} lists those of the proposal")
     raise RunNotFound(
         f"No run or file {first!r}",
         hint="Give a run folder, a file, or a proposal and a run number such as: 900074 487",
@@ -48,15 +57,17 @@ def find_run(words: tuple[str, ...]) -> tuple[Run, tuple[str, ...]]:
 
 
 def find_execution(name: str, *, root: Path = EXECUTIONS) -> Execution:
-    """The execution with this id (or the start of it) below `root`, or in this folder."""
+    """The execution with this id (or the start of it), ``newest``, or with this folder."""
     path = Path(name)
     if (path / "execution.json").is_file():
         return Execution.load(path)
+    if name == NEWEST and (records := list(root.glob("*/execution.json"))):
+        return Execution.load(max(records, key=lambda record: record.stat().st_mtime).parent)
     return Execution.load(name, root=root)
 
 
-def find_thing(words: tuple[str, ...]) -> tuple[Run | Recipe | Execution, tuple[str, ...]]:
-    """Whatever the words name: a run, a file, a notebook, a recipe or an execution."""
+def find_thing(words: tuple[str, ...]) -> tuple[Described, tuple[str, ...]]:
+    """Whatever the words name: a proposal, run, file, notebook, recipe or execution."""
     first, rest = words[0], words[1:]
     path = Path(first)
     if (path / "execution.json").is_file():
@@ -67,11 +78,15 @@ def find_thing(words: tuple[str, ...]) -> tuple[Run | Recipe | Execution, tuple[
         try:
             return find_execution(first), rest
         except RunNotFound:
+            if any(EXECUTIONS.glob(f"{glob.escape(first)}*/execution.json")):
+                raise  # several begin so
             recipes = ", ".join(recipe.name for recipe in all_recipes())
             raise RunNotFound(
                 f"Nothing is called {first!r}",
                 hint=f"It is no file, no execution in {EXECUTIONS}/ and no recipe ({recipes})",
             ) from None
+    if not rest and (folders := find_proposals(first)):
+        return ProposalFolders(folders), rest
     return find_run(words)
 
 

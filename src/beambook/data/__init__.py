@@ -9,6 +9,7 @@ from beambook.data._channel import Channel
 from beambook.data._check import check
 from beambook.data._findings import DataWarning, Finding, Findings
 from beambook.data._inputs import inputs as __beambook_inputs__
+from beambook.data._layout import find_proposal
 from beambook.data._open import open_file, open_run
 from beambook.data._run import Run
 from beambook.data._source import Source
@@ -29,6 +30,7 @@ __all__ = [
     "by_id",
     "by_index",
     "check",
+    "find_proposal",
     "open_file",
     "open_run",
 ]

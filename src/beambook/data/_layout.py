@@ -39,7 +39,7 @@ def search_roots(roots: str | Path | Sequence[str | Path] | None = None) -> tupl
             "Nobody says where proposals are",
             hint="Set BEAMBOOK_DATA to the folder above INSTRUMENT/CYCLE/pPPPPPP, or give roots=.",
         )
-    return tuple(Path(root).expanduser() for root in roots)
+    return tuple(Path(root).expanduser().absolute() for root in roots)
 
 
 def find_proposal(
@@ -62,7 +62,9 @@ def find_proposal(
     if isinstance(proposal, Path) or os.sep in str(proposal):
         folder = Path(str(proposal))
         if not folder.is_dir():
-            raise RunNotFound(f"There is no folder {folder}")
+            raise RunNotFound(
+                f"There is no folder {folder}", hint="Give that of a proposal, or its number"
+            )
         return (folder,)
     name = folder_name(proposal, "p", 6)
     places = search_roots(roots)
@@ -103,8 +105,10 @@ def find_runs(
         if found:
             return proposal, found
         known |= {p.name for k in kinds for p in (proposal / k).glob("r[0-9]*")}
-    where = " and ".join(f"{p}/{{{','.join(kinds)}}}" for p in folders)
-    raise RunNotFound(f"No run {name} in {where}", hint=_existing(name, known))
+    where = " and ".join(str(p / k) for p in folders for k in kinds)
+    others = sorted({str(f.parent) for p in folders for f in p.glob(f"*/{name}")})
+    hint = f"It is in {' and '.join(others)}" if others else _existing(name, known)
+    raise RunNotFound(f"No run {name} in {where}", hint=hint)
 
 
 def folder_name(number: int | str, letter: str, digits: int) -> str:
@@ -129,7 +133,8 @@ def _existing(name: str, known: Iterable[str]) -> str:
     wanted = int(name[1:])
     close = sorted(sorted(numbers, key=lambda n: abs(n - wanted))[:SHOWN])
     names = ", ".join(f"{name[0]}{n:0{len(name) - 1}d}" for n in close)
-    return f"There is {names}." if len(numbers) <= SHOWN else f"Closest of {len(numbers)}: {names}."
+    there = "There are" if len(close) > 1 else "There is"
+    return f"{there} {names}." if len(numbers) <= SHOWN else f"Closest of {len(numbers)}: {names}."
 
 
 def proposal_of(path: Path) -> Path | None:

@@ -14,6 +14,7 @@ import psutil
 
 from beambook.card import Card, Described, Table
 from beambook.errors import DamagedFile, RunNotFound, close_names
+from beambook.recipe._report_facts import result_text
 
 __all__ = ["RECORD", "CellRun", "Execution"]
 
@@ -126,6 +127,10 @@ class Execution(Described):
         results: Mapping[str, Mapping[str, Any]] = self.record["results"]
         return results
 
+    def result(self, name: str) -> str:
+        """A recorded result as people read it, ``8331.32 ± 0.46``; empty if there is none."""
+        return result_text(self.results[name]) if name in self.results else ""
+
     @property
     def outputs(self) -> tuple[Mapping[str, Any], ...]:
         """Declared files that were written: name, size in bytes, sha256."""
@@ -198,8 +203,13 @@ class Execution(Described):
         if self.inputs:
             facts["inputs"] = ", ".join(str(each.get("path", each)) for each in self.inputs)
         facts["folder"] = str(self.path)
-        hints = () if self.status in ALIVE else (f"beambook report {self.id} --pdf",)
-        return Card("Execution", self.id, facts, tuple(self._tables()), hints)
+        return Card("Execution", self.id, facts, tuple(self._tables()), self._hints())
+
+    def _hints(self) -> tuple[str, ...]:
+        if self.status in ALIVE or (self.path / "report.pdf").exists():
+            return ()
+        folder = os.path.relpath(self.path)
+        return (f"beambook report {folder if not folder.startswith('..') else self.path} --pdf",)
 
     @property
     def _host(self) -> str:
@@ -209,7 +219,7 @@ class Execution(Described):
         tables = []
         if self.results:
             found = self.results.items()
-            rows = tuple((name, each.get("value"), each.get("unit", "")) for name, each in found)
+            rows = tuple((name, self.result(name), each.get("unit", "")) for name, each in found)
             tables.append(Table(("result", "value", "unit"), rows, "results"))
         if self.outputs:
             files = [
@@ -238,7 +248,7 @@ def _full_id(name: str, root: Path) -> str:
             hint=f"Say which: {', '.join(sorted(found)[-3:])}",
         )
     close = close_names(name, ids) or sorted(ids)[-3:]
-    hint = f"There is {', '.join(close)}" if close else "There is none at all"
+    hint = f"Others are {', '.join(close)}" if close else "There is none at all"
     raise RunNotFound(f"No execution {name!r} in {root}", hint=hint)
 
 

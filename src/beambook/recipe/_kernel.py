@@ -241,6 +241,9 @@ def kernel_env(*, python: bool) -> dict[str, str]:
     env.pop("PYTEST_CURRENT_TEST", None)  # ipykernel would take the kernel for a test of its own
     if python:
         env["MPLBACKEND"] = INLINE  # what a person has set for scripts would lose the figures
+    if roots := env.get("BEAMBOOK_DATA"):  # relative to where the caller stands, not the kernel
+        stated = filter(None, roots.split(os.pathsep))
+        env["BEAMBOOK_DATA"] = os.pathsep.join(str(Path(root).absolute()) for root in stated)
     return env
 
 

@@ -158,10 +158,12 @@ def _kernel_for(recipe: Recipe, wanted: str | None) -> tuple[str, Any]:
     except NoSuchKernel:
         pass
     installed = ", ".join(sorted(manager.find_kernel_specs())) or "none"
+    if wanted:
+        raise NotebookError(f"There is no kernel {wanted!r}", hint=f"Installed: {installed}")
     asked = f"kernel {name!r}" if name else f"a kernel for {recipe.language}"
     raise NotebookError(
         f"{recipe.name!r} asks for {asked}, which is not installed",
-        hint=f"Installed: {installed}. Choose one with kernel=…",
+        hint=f"Installed: {installed}. Choose one: kernel=…, or --kernel on the command line",
     )
 
 

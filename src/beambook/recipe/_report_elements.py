@@ -15,7 +15,7 @@ from beambook.recipe._notebook import heading_above
 from beambook.recipe._report_images import BadImage, Image, Images, decoded
 from beambook.recipe._report_markdown import Formulas
 from beambook.recipe._report_tables import cut_rows, styles
-from beambook.recipe._report_text import clean_text, plain_text, shorten
+from beambook.recipe._report_text import SPILLED, clean_text, plain_text, shorten
 
 __all__ = ["RESULT", "Document", "Element"]
 
@@ -250,6 +250,8 @@ class Document:
         short, left = shorten(text.rstrip("\n"), first=first, last=last)
         if left:
             self.note(f"{left:,} lines of text are left out")
+        if SPILLED.search(short):
+            self.note("most of a text is in a file of the execution and not shown")
         if plain_text(short).strip() or more:
             self._add(kind, short, **more)
 

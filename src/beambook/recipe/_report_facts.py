@@ -5,11 +5,23 @@ from __future__ import annotations
 import datetime as dt
 import json
 import math
+from collections.abc import Mapping
 from typing import Any, TypeGuard
 
+from beambook.recipe._record import show
 from beambook.recipe._report_text import clean_text, plain_text
 
-__all__ = ["duration", "is_number", "moment", "number", "one_line", "short", "size", "with_error"]
+__all__ = [
+    "duration",
+    "is_number",
+    "moment",
+    "number",
+    "one_line",
+    "result_text",
+    "short",
+    "size",
+    "with_error",
+]
 
 NUMBERS_SHOWN = 24
 CHARACTERS_SHOWN = 300
@@ -106,3 +118,17 @@ def _as_text(value: Any) -> str:
     if isinstance(value, dict | list):
         return json.dumps(value, ensure_ascii=False, default=str)
     return "" if value is None else str(value)
+
+
+def result_text(result: Mapping[str, Any]) -> str:
+    """A recorded result as people read it: its value and error, without the unit."""
+    value, error = result.get("value"), result.get("error")
+    if is_number(value) and is_number(error) and error:
+        return with_error(float(value), float(error))
+    if isinstance(value, float):
+        return number(value)
+    try:
+        text = short(show(value))
+        return text if error is None else f"{text} ± {short(show(error))}"
+    except (KeyError, TypeError, ValueError):  # a result of another program
+        return short(value)

@@ -9,17 +9,15 @@ from typing import Any
 
 from beambook.errors import BeambookError
 from beambook.parameters import Parameters
-from beambook.recipe._record import show
 from beambook.recipe._report_elements import RESULT, Document
 from beambook.recipe._report_facts import (
     duration,
     is_number,
     moment,
-    number,
     one_line,
+    result_text,
     short,
     size,
-    with_error,
 )
 from beambook.recipe._report_subject import Subject
 
@@ -123,21 +121,8 @@ def _results(notebook: Any) -> list[list[str]]:
         result = (output.get("data") or {}).get(RESULT)
         if isinstance(result, Mapping) and "name" in result:
             name, unit = one_line(result["name"]), one_line(result.get("unit") or "")
-            rows[name] = [name, _value(result), unit]
+            rows[name] = [name, result_text(result), unit]
     return list(rows.values())
-
-
-def _value(result: Mapping[str, Any]) -> str:
-    value, error = result.get("value"), result.get("error")
-    if is_number(value) and is_number(error) and error:
-        return with_error(float(value), float(error))
-    if isinstance(value, float):
-        return number(value)
-    try:
-        text = short(show(value))
-        return text if error is None else f"{text} ± {short(show(error))}"
-    except (KeyError, TypeError, ValueError):  # a result of another program
-        return short(value)
 
 
 def _parameters(subject: Subject) -> list[list[str]]:

@@ -55,8 +55,21 @@ def ansi_html(text: str) -> str:
     return "".join([*out, _span(text[at:], classes)])
 
 
+# What an execution writes where most of a text went to a file, see `_overflow`.
+SPILLED = re.compile(r"^… [\d,]+ bytes in all, of which [^\n]+ …$", re.M)
+SPILLED_LINES = 20
+
+
 def shorten(text: str, *, first: int, last: int) -> tuple[str, int]:
-    """The first and last lines of `text`, and how many lines between them are left out."""
+    """The first and last lines of `text`, and how many lines between them are left out.
+
+    Of a text that an execution shortened before, its own note stays, and no lines are counted:
+    what is here does not tell how many there were.
+    """
+    if spilled := SPILLED.search(text):
+        head = text[: spilled.start()].rstrip("\n").split("\n")[:SPILLED_LINES]
+        tail = text[spilled.end() :].lstrip("\n").split("\n")[-SPILLED_LINES:]
+        return "\n".join([*head, "", spilled[0], "", *tail]), 0
     lines = text.split("\n")
     left = len(lines) - first - last
     if left <= 1:
