@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from beambook.analysis import _bin_kernel, _moments
-from beambook.analysis._moments import Moments
+from beambook.analysis._moments import BLOCK, Moments
 from beambook.errors import ParameterError
 
 EDGES = np.linspace(700.0, 710.0, 6)
@@ -176,3 +176,20 @@ def test_bins_that_make_no_sense_are_refused(edges):
 def test_other_bins_cannot_be_merged():
     with pytest.raises(ParameterError, match="same bins"):
         Moments(EDGES).merge(Moments(EDGES + 1))
+
+
+@pytest.mark.parametrize("own_energies", [False, True])
+def test_many_pulses_are_added_in_blocks_as_if_in_one(own_energies):
+    rng = np.random.default_rng(3)
+    trains, pulses = 3 * BLOCK // 100 + 7, 100
+    i0 = rng.gamma(5, 200, (trains, pulses))
+    i1 = i0 * rng.normal(0.3, 0.02, i0.shape)
+    i0[::50, 3] = np.nan
+    energy = rng.uniform(95, 205, (trains, pulses) if own_energies else trains)
+    edges = np.linspace(100, 200, 21)
+    whole, train_by_train = Moments(edges), Moments(edges)
+    whole.push(energy, i0, i1)
+    for k in range(0, trains, 500):
+        train_by_train.push(energy[k : k + 500], i0[k : k + 500], i1[k : k + 500])
+    assert whole.left_out.tolist() == train_by_train.left_out.tolist()
+    np.testing.assert_allclose(whole.state, train_by_train.state, rtol=1e-9, atol=1e-4)

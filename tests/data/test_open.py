@@ -62,7 +62,7 @@ def test_file_as_a_run(root):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((900074, 488), r"No run r0488 .*There is r0480, r0486, r0487, r0501"),
+        ((900074, 488), r"No run r0488 .*There are r0480, r0486, r0487, r0501"),
         ((900075, 487), r"No proposal p900075 .*There is p900074"),
         ((900074, "r48x"), r"'r48x' is no run number"),
         (("nonsense", 1), r"'nonsense' is no proposal number"),

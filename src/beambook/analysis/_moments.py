@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +15,10 @@ from beambook.errors import ParameterError
 __all__ = ["LEFT_OUT", "Level", "Moments"]
 
 Floats = NDArray[np.float64]
+Arrays = tuple[Floats, NDArray[Any], NDArray[Any]]
 LEFT_OUT = ("energy is NaN", "outside the bins", "I0 or I1 is NaN", "I0 too small")
+# Pulses for one thread. The blocks do not depend on the machine, so neither do the last digits.
+BLOCK = 200_000
 PULSE, TRAIN, SYE, SXEE, COLUMNS = 0, 10, 20, 21, 22  # as the kernel has them; a test compares
 
 
@@ -95,19 +101,32 @@ class Moments:
         i0_threshold : float
             Pulses whose I0, less its offset, does not exceed it are left out.
         """
-        from beambook.analysis import _bin_kernel as kernel
-
         dtype = np.float32 if i0.dtype == i1.dtype == np.dtype("f4") else np.float64
-        kernel.accumulate(
-            self.state,
-            self.left_out,
-            self.edges,
-            self._scale(),
+        arrays: Arrays = (
             np.ascontiguousarray(energy, dtype=np.float64).reshape(len(i0), -1),
             np.ascontiguousarray(i0, dtype=dtype),
             np.ascontiguousarray(i1, dtype=dtype),
-            (float(i0_offset), float(i1_offset), float(i0_threshold)),
         )
+        offsets = (float(i0_offset), float(i1_offset), float(i0_threshold))
+        trains = max(1, BLOCK // max(1, i0.shape[1]))
+        if len(i0) <= trains:
+            self._accumulate(arrays, offsets)
+            return
+
+        def of_block(first: int) -> Moments:
+            part = Moments(self.edges)
+            block = slice(first, first + trains)
+            part._accumulate((arrays[0][block], arrays[1][block], arrays[2][block]), offsets)
+            return part
+
+        with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+            for part in pool.map(of_block, range(0, len(i0), trains)):
+                self.merge(part)
+
+    def _accumulate(self, arrays: Arrays, offsets: tuple[float, float, float]) -> None:
+        from beambook.analysis import _bin_kernel as kernel
+
+        kernel.accumulate(self.state, self.left_out, self.edges, self._scale(), *arrays, offsets)
 
     def merge(self, other: Moments) -> None:
         """Add the pulses that `other` has seen.
