@@ -34,6 +34,16 @@ def align(run: Run, named: Mapping[str, Any]) -> xr.Dataset:
     """
     if not named:
         raise AlignmentError("There is nothing to align", hint='Name channels: run.aligned("xgm").')
+    try:
+        return _align(run, named)
+    except MemoryError as error:
+        raise DataError(
+            f"{', '.join(named)} do not fit into memory together",
+            hint="Align fewer trains: run[:100].aligned(…).",
+        ) from error
+
+
+def _align(run: Run, named: Mapping[str, Any]) -> xr.Dataset:
     members = {name: _member(run, name, item) for name, item in named.items()}
     trains = _common_trains(run, members)
     placed = {n: m.placed(trains) for n, m in members.items() if m.places is not None}

@@ -152,9 +152,12 @@ class Channel(Described):
 
     @property
     def pulse_ids(self) -> Channel | None:
-        """The channel beside this one with the pulse id of each row, if there is one."""
-        key = self._signal.pulse_key
-        return replace(self, key=key, alias=None) if key else None
+        """The channel beside this one with one pulse id for each row, if there is one."""
+        if not (key := self._signal.pulse_key):
+            return None
+        found = replace(self, key=key, alias=None)
+        one = found.dtype.kind in "iuf" and all(size == 1 for size in found.entry_shape)
+        return found if one else None
 
     def data_counts(self, *, labelled: bool = True) -> pd.Series[int] | NDArray[np.int64]:
         """Rows in each selected train.
@@ -227,10 +230,20 @@ class Channel(Described):
         cut = Roi.of(roi, self.entry_shape)
         shape = (self.shape[0], *cut.shape)
         if out is None:
-            out = np.empty(shape, self.dtype)
+            out = self._room(shape)
         elif out.shape != shape:
             raise DataError(f"The array for the result has shape {out.shape}, not {shape}")
         return read_segments(self._segments(), out, cut)
+
+    def _room(self, shape: tuple[int, ...]) -> NDArray[Any]:
+        try:
+            return np.empty(shape, self.dtype)
+        except (MemoryError, ValueError) as error:
+            size = np.prod(shape, dtype=float) * self.dtype.itemsize
+            raise DataError(
+                f"{self._name} does not fit into memory: {size / 2**30:.3g} GiB, shape {shape}",
+                hint="Select trains, give a roi, or take dask_array().",
+            ) from error
 
     def _segments(self) -> tuple[Segment, ...]:
         """Rows of the selected trains in order, neighbours put together."""
@@ -282,7 +295,7 @@ class Channel(Described):
         ids = self.train_id_coordinates()
         coords: dict[str, Any] = {"train": (dims[0], ids), "trainId": (dims[0], ids)}
         if (pulses := self.pulse_ids) is not None and pulses.shape[0] == len(ids):
-            coords["pulse"] = (dims[0], pulses.ndarray().reshape(len(ids), -1)[:, 0])
+            coords["pulse"] = (dims[0], pulses.ndarray().reshape(-1))
         attrs = {"units": self.units} if self.units else {}
         return xr.DataArray(values, coords, dims, name or self._name, attrs)
 

@@ -15,7 +15,7 @@ from beambook.data._open import data_files, open_run, read_parts
 from beambook.data._run import Run
 from beambook.data._source import Source
 from beambook.data._trains import TrainIds
-from beambook.errors import DamagedFile
+from beambook.errors import DamagedFile, DataError
 from beambook.events import Progress, Reporter, Silent
 
 __all__ = ["check"]
@@ -142,8 +142,21 @@ def _of_source(source: Source, written: NDArray[np.bool_]) -> Iterator[Finding]:
             yield Finding("missing trains", where, number, rate + example)
         yield from _rows(source, where, sorted(keys))
         yield from _beside(source, where, f"{group}.trainId" if group else "")
+    yield from _keys(source)
     if source.is_instrument and not groups:
         yield Finding("source without data", source.source, len(source.train_ids))
+
+
+def _keys(source: Source) -> Iterator[Finding]:
+    """All files of a source should have the same keys; one without any has no data."""
+    parts = [source.store.parts[number] for number in source.store.sources[source.source]]
+    names = {part.file.path.name: part.names(source.source) for part in parts}
+    every = frozenset().union(*names.values())
+    lacking = {name: every - found for name, found in names.items() if found and every - found}
+    if lacking:
+        file, keys = next(iter(lacking.items()))
+        number = len(frozenset().union(*lacking.values()))
+        yield Finding("keys missing in files", source.source, number, f"{min(keys)} in {file}")
 
 
 def _due(train_ids: TrainIds, have: NDArray[np.bool_]) -> tuple[int, NDArray[np.bool_]]:
@@ -181,7 +194,7 @@ def _beside(source: Source, where: str, key: str) -> Iterator[Finding]:
         return
     try:
         stored = channel.ndarray().reshape(-1).astype(np.uint64)
-    except DamagedFile as error:
+    except DataError as error:
         yield Finding("unreadable rows", where, channel.shape[0], str(error))
         return
     wrong = (stored != channel.train_id_coordinates()) & (stored != 0)
@@ -235,7 +248,7 @@ def _pulse_disagreement(
         channel = module[np.flatnonzero(trains)].channel("image.pulseId")
         try:
             ids = channel.ndarray().reshape(-1)
-        except DamagedFile:
+        except DataError:
             continue
         first = ids if first is None else first
         bad = channel.train_id_coordinates()[ids != first] if len(ids) == len(first) else ids[:0]

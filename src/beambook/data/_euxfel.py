@@ -24,7 +24,7 @@ from beambook.data._euxfel_names import MODULE, entry_dims, is_text, units
 from beambook.data._findings import Finding
 from beambook.data._format import Rows, Signal
 from beambook.data._hdf5 import StoredFile, digest, pool
-from beambook.data._read import open_dataset, read_index
+from beambook.data._read import MOST_EVENTS, open_dataset, read_index
 from beambook.errors import DamagedFile
 
 __all__ = ["Euxfel"]
@@ -122,7 +122,7 @@ class EuxfelPart:
 
         def add(name: bytes, info: h5py.h5o.ObjInfo) -> None:
             if info.type == h5py.h5o.TYPE_DATASET:
-                names.append(name.decode().replace("/", "."))
+                names.append(name.decode(errors="surrogateescape").replace("/", "."))
 
         with pool.open(self.file) as file:
             group = file.get(f"{self._section(source, constant=constant)}/{source}")
@@ -192,7 +192,7 @@ def at_slots(values: NDArray[np.int64], slots: NDArray[np.intp]) -> NDArray[np.i
 def _read_part(stored: StoredFile, file: h5py.File) -> EuxfelPart:
     stored_ids = read_index(file, "INDEX/trainId")
     if stored_ids is None:
-        raise DamagedFile(f"{stored.path.name} has no INDEX/trainId")
+        raise DamagedFile(f"{stored.path.name} has no INDEX/trainId that is a list of train ids")
     ids = stored_ids.astype(np.uint64)
     slots = np.flatnonzero(ids)
     version = _version(file)
@@ -220,8 +220,20 @@ def _zeros_inside(name: str, slots: NDArray[np.intp]) -> tuple[Finding, ...]:
 
 
 def _version(file: h5py.File) -> str:
-    stored = file.get("METADATA/dataFormatVersion")
-    return str(_plain(stored[0])) if stored is not None else "0.5"
+    stored = _entries(file, "METADATA/dataFormatVersion")
+    if stored is None:
+        return "0.5"
+    if not stored:
+        raise DamagedFile(f"{Path(file.filename).name} states no format version")
+    return str(_plain(stored[0]))
+
+
+def _entries(file: h5py.File, path: str) -> list[Any] | None:
+    """What METADATA lists under a name, be it one thing or many; None where there is nothing."""
+    stored = open_dataset(file, path)
+    if stored is None or np.prod(stored.shape, dtype=float) > MOST_EVENTS:
+        return None
+    return list(np.ravel(file[path][()]))
 
 
 @dataclass(frozen=True)
@@ -236,11 +248,12 @@ class _Listed:
 def _sources(file: h5py.File, version: str) -> _Listed:
     where = "METADATA/dataSourceId" if version == "0.5" else "METADATA/dataSources/dataSourceId"
     name_of_file = Path(file.filename).name
-    if where not in file:
+    listed = _entries(file, where)
+    if listed is None or not all(isinstance(entry, bytes) for entry in listed):
         raise DamagedFile(f"{name_of_file} has no list of sources ({where})")
     sources: dict[str, str] = {}
     strange = []
-    for entry in filter(None, file[where][:]):
+    for entry in filter(None, listed):
         section, _, name = entry.decode().partition("/")
         if section == "CONTROL":
             sources[name] = "control"

@@ -95,7 +95,8 @@ def units(file: h5py.File, dataset: h5py.h5d.DatasetID, path: str) -> str:
     """
     found = _attributes(dataset)
     if path.startswith("CONTROL/") and path.endswith("/value"):
-        found |= _attributes(h5py.h5o.open(file.id, path.rpartition("/")[0].encode()))
+        group = path.rpartition("/")[0].encode(errors="surrogateescape")
+        found |= _attributes(h5py.h5o.open(file.id, group))
     unit = found.get("unitSymbol", "")
     prefix = found.get("metricPrefixSymbol", "") if unit else ""
     return f"{'µ' if prefix == 'u' else prefix}{unit}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
@@ -36,7 +37,7 @@ def index_checksum(parts: Sequence[Part]) -> str:
     """SHA-256 over file names, sizes, trains and sources, whatever folder they are in."""
     digest = sha256()
     for part in sorted(parts, key=lambda p: p.file.path.name):
-        digest.update(f"{part.file.path.name}\0{part.file.stamp[1]}\0".encode())
+        digest.update(os.fsencode(part.file.path.name) + f"\0{part.file.stamp[1]}\0".encode())
         digest.update(part.event_ids.astype("<u8").tobytes())
         digest.update(part.suspect.tobytes())
         digest.update("\0".join(sorted(part.sources)).encode())

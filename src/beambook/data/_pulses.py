@@ -109,14 +109,14 @@ def _same_in_all(channel: Channel, pulses: NDArray[np.int64], rule: str) -> Plac
 def _beside(ids: Channel) -> Places:
     """Pulse ids stored row by row."""
     counts = np.asarray(ids.data_counts(labelled=False))
-    values = ids.ndarray().reshape(int(counts.sum()), -1)[:, 0]
-    return _rows(counts, values, f"{ids.source} {ids.key}")
+    return _rows(counts, ids.ndarray().reshape(-1), f"{ids.source} {ids.key}")
 
 
 def _rows(counts: NDArray[np.int64], pulses: NDArray[Any], rule: str) -> Places:
     train = np.repeat(np.arange(len(counts)), counts)
     entry = np.arange(len(train)) - np.repeat(np.cumsum(counts) - counts, counts)
-    return Places(train, entry, pulses.astype(np.int64), counts == 0, rule)
+    known = np.isfinite(pulses)
+    return Places(train, entry, np.where(known, pulses, -1).astype(np.int64), counts == 0, rule)
 
 
 def _by_channel(run: Run, channel: Channel, item: tuple[str, str], variable: str) -> Places:

@@ -14,10 +14,11 @@ from beambook.data._hdf5 import StoredFile, pool
 from beambook.data._roi import Roi
 from beambook.errors import DamagedFile
 
-__all__ = ["Segment", "open_dataset", "read_index", "read_segments"]
+__all__ = ["MOST_EVENTS", "Segment", "open_dataset", "read_index", "read_segments"]
 
 MOST_AT_ONCE = 4 << 20  # bytes between the first and the last piece of an index
 FEW_PIECES = 64  # so many are read as well by HDF5
+MOST_EVENTS = 10_000_000  # in one file: eleven days at 10 Hz
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,8 @@ def read_segments(segments: tuple[Segment, ...], out: NDArray[Any], roi: Roi) ->
         rows = segment.stop - segment.start
         try:
             with pool.open(segment.file) as file:
-                _read(file[segment.dataset], segment, out[cursor : cursor + rows], roi)
+                dataset = file[segment.dataset.encode(errors="surrogateescape")]
+                _read(dataset, segment, out[cursor : cursor + rows], roi)
         except (OSError, KeyError, RuntimeError) as error:
             if isinstance(error, DamagedFile):
                 raise
@@ -89,10 +91,12 @@ def read_index(file: h5py.File, path: str) -> NDArray[Any] | None:
     Returns
     -------
     ndarray, (n,) or None
-        The same as ``file[path][:]``; None where there is no such data set.
+        The same as ``file[path][:]``; None where there is no list of whole numbers.
     """
     dataset = open_dataset(file, path)
-    if dataset is None or dataset.rank != 1:
+    if dataset is None or dataset.rank != 1 or dataset.dtype.kind not in "iu":
+        return None
+    if dataset.shape[0] > MOST_EVENTS:
         return None
     values = _pieces(file, dataset) if _in_pieces(file, dataset) else None
     if values is None:
@@ -102,10 +106,10 @@ def read_index(file: h5py.File, path: str) -> NDArray[Any] | None:
 
 
 def open_dataset(file: h5py.File, path: str) -> h5py.h5d.DatasetID | None:
-    """A data set, or None where there is none."""
+    """A data set, or None where there is none, or only a link that leads nowhere."""
     try:
-        found = h5py.h5o.open(file.id, path.encode())
-    except KeyError:
+        found = h5py.h5o.open(file.id, path.encode(errors="surrogateescape"))
+    except (KeyError, OSError, RuntimeError):
         return None
     return found if isinstance(found, h5py.h5d.DatasetID) else None
 

@@ -17,14 +17,15 @@ __all__ = ["union"]
 
 
 def union(one: Run, other: Run) -> Run:
-    """Both runs' sources, trains and aliases.
+    """Both runs' sources, trains and aliases; each source with the trains it had.
 
     Raises
     ------
     DataError
         Different files have the same train of the same source, or aliases disagree.
     """
-    mine, theirs = one.store.only(one.selection), other.store.only(other.selection)
+    mine = one.store.only(one.selection, one.train_ids)
+    theirs = other.store.only(other.selection, other.train_ids)
     if clash := conflicts(mine, theirs, one.all_sources & other.all_sources):
         raise DataError(
             f"{len(clash)} sources have the same trains in both runs: {', '.join(clash[:3])}",
