@@ -97,6 +97,19 @@ def test_a_key_that_some_files_lack_is_found(small_run):
     assert found.detail == f"actualPosition.value in {FIRST}"
 
 
+def test_files_that_disagree_on_the_shape_of_a_key_are_found(small_run):
+    path = "INSTRUMENT/SA2_XTD1_XGM/XGM/DOOCS:output/data/intensityTD"
+    with h5py.File(small_run / FIRST, "r+") as file:
+        put(path, np.zeros((16, 9), "f4"))(file)
+    (found,) = (f for f in check(small_run).findings if f.what == "files disagree on a key")
+    assert found.where == "SA2_XTD1_XGM/XGM/DOOCS:output data"
+    assert found.count == 1
+    assert found.detail == "data.intensityTD is float32[9] or float32[8]"
+    xgm = open_run(small_run)["SA2_XTD1_XGM/XGM/DOOCS:output", "data.intensityTD"]
+    with pytest.raises(DataError, match=r"is float32\[9\] in one file and float32\[8\] in RAW"):
+        xgm.ndarray()
+
+
 def test_data_that_no_memory_holds(small_run):
     path = "INSTRUMENT/SA2_XTD1_XGM/XGM/DOOCS:output/data/intensityTD"
     for file in small_run.glob("*DA01*"):
@@ -151,21 +164,6 @@ def test_pulse_ids_that_are_none(small_run):
     with pytest.warns(DataWarning, match="16 entries belong to no pulse"):
         data = open_run(small_run).aligned(image=(AGIPD, "image.data"))
     assert data.pulse.values.tolist() == [0, 8]
-
-
-def test_trains_that_were_left_out_do_not_come_back_by_a_union(small_run):
-    run = open_run(small_run)
-    even = run.select("*XGM*")[::2]
-    both = run.select("*MOTOR*") | even
-    assert len(both.train_ids) == 20
-    intensity = both["SA2_XTD1_XGM/XGM/DOOCS:output", "data.intensityTD"]
-    assert intensity.data_counts().tolist() == [1, 0] * 10
-    assert both[MOTOR, "actualPosition"].data_counts().tolist() == [1] * 20
-    again = both | run.select("*XGM*")[1::4]
-    xgm = "SA2_XTD1_XGM/XGM/DOOCS:output", "data.intensityTD"
-    assert again[xgm].data_counts().tolist() == [1, 1, 1, 0] * 5
-    third = both[:4] | run.select("*DET*")[6:8]
-    assert third[xgm].data_counts().tolist() == [1, 0, 1, 0, 0, 0]
 
 
 def test_a_key_that_is_not_text(small_run):

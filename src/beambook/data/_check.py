@@ -169,10 +169,16 @@ def _due(train_ids: TrainIds, have: NDArray[np.bool_]) -> tuple[int, NDArray[np.
 
 
 def _rows(source: Source, where: str, keys: list[str]) -> Iterator[Finding]:
-    """Rows that are not in the file, or that two trains share."""
+    """Rows that are not in the file, of another kind than others, or that two trains share."""
     worst = max((source.channel(key) for key in keys), key=lambda c: c.incomplete)
     if worst.incomplete:
         yield Finding("incomplete trains", where, worst.incomplete, f"rows of {worst.key}")
+    kinds = {key: found for key in keys if len(found := _kinds(source, key)) > 1}
+    if kinds:
+        key, found = next(iter(kinds.items()))
+        yield Finding(
+            "files disagree on a key", where, len(kinds), f"{key} is {' or '.join(found)}"
+        )
     table = source.channel(keys[0]).table
     have = table.count > 0
     order = np.lexsort((table.first[have], table.part[have]))
@@ -183,6 +189,14 @@ def _rows(source: Source, where: str, keys: list[str]) -> Iterator[Finding]:
         yield Finding("rows shared by trains", where, number)
     if table.repeated:
         yield Finding("duplicated trains", where, table.repeated, "with data; one was taken")
+
+
+def _kinds(source: Source, key: str) -> list[str]:
+    """Types and shapes of an entry of a key, of the files with data."""
+    table = source.channel(key).table
+    found = source.store.signals(source.source, key)
+    used = [found[number] for number in np.unique(table.part[table.count > 0])]
+    return list(dict.fromkeys(f"{s.dtype}{list(s.shape[1:])}" for s in used if s is not None))
 
 
 def _beside(source: Source, where: str, key: str) -> Iterator[Finding]:

@@ -8,7 +8,7 @@ through the answer (`Table`), so that there is one place only where trains could
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -94,16 +94,12 @@ class Store:
         Whether events with a doubtful id are taken.
     findings : tuple of Finding
         What was wrong when the parts were read.
-    chosen : mapping of str to ndarray of uint64
-        For some sources, the events that were chosen before runs were put together: the others
-        must not come back.
     """
 
     parts: tuple[Part, ...]
     sources: Mapping[str, tuple[int, ...]]
     suspect: bool = True
     findings: tuple[Finding, ...] = ()
-    chosen: Mapping[str, NDArray[np.uint64]] = field(default_factory=dict, repr=False)
     _tables: dict[tuple[str, str], Table] = field(default_factory=dict, repr=False)
     _signals: dict[tuple[str, str], tuple[Signal | None, ...]] = field(
         default_factory=dict, repr=False
@@ -140,30 +136,13 @@ class Store:
             {source: tuple(sorted(found)) for source, found in sources.items()},
             self.suspect,
             tuple(dict.fromkeys((*self.findings, *other.findings))),
-            {
-                source: np.union1d(self._chosen(source), other._chosen(source))
-                for source in self.chosen.keys() | other.chosen.keys()
-            },
         )
 
-    def only(self, sources: Iterable[str], event_ids: NDArray[np.uint64]) -> Store:
-        """The same parts with some of the sources and of their events."""
-        kept = {source: self.sources[source] for source in self.sources.keys() & set(sources)}
-        chosen = {s: self._limited(s, event_ids) for s in kept}
-        return Store(self.parts, kept, self.suspect, self.findings, chosen)
-
-    def _limited(self, source: str, event_ids: NDArray[np.uint64]) -> NDArray[np.uint64]:
-        if source in self.chosen:
-            return np.intersect1d(event_ids, self.chosen[source])
-        return event_ids
-
-    def _chosen(self, source: str) -> NDArray[np.uint64]:
-        """Events of a source that take part in a union."""
-        if source not in self.sources:
-            return np.zeros(0, np.uint64)
-        if source in self.chosen:
-            return self.chosen[source]
-        return _joined([self.ids_of(self.parts[n]) for n in self.sources[source]], np.uint64)
+    def only(self, sources: Iterable[str]) -> Store:
+        """The same parts with some of the sources."""
+        wanted = set(sources)
+        kept = {source: found for source, found in self.sources.items() if source in wanted}
+        return Store(self.parts, kept, self.suspect, self.findings)
 
     def kind(self, source: str) -> str:
         """``"control"`` or ``"instrument"``."""
@@ -198,11 +177,7 @@ class Store:
                 for number in self.sources[source]
                 if (rows := self.parts[number].rows(source, group)) is not None
             ]
-            table = Table.of(entries, suspect=self.suspect)
-            if source in self.chosen:
-                some = table.at(np.intersect1d(table.event_ids, self.chosen[source]))
-                table = replace(some, repeated=table.repeated)
-            self._tables[source, group] = table
+            self._tables[source, group] = Table.of(entries, suspect=self.suspect)
         return self._tables[source, group]
 
     def names(self, source: str, *, constant: bool = False) -> frozenset[str]:

@@ -17,15 +17,14 @@ __all__ = ["union"]
 
 
 def union(one: Run, other: Run) -> Run:
-    """Both runs' sources, trains and aliases; each source with the trains it had.
+    """Both runs' sources, trains and aliases.
 
     Raises
     ------
     DataError
         Different files have the same train of the same source, or aliases disagree.
     """
-    mine = one.store.only(one.selection, one.train_ids)
-    theirs = other.store.only(other.selection, other.train_ids)
+    mine, theirs = one.store.only(one.selection), other.store.only(other.selection)
     if clash := conflicts(mine, theirs, one.all_sources & other.all_sources):
         raise DataError(
             f"{len(clash)} sources have the same trains in both runs: {', '.join(clash[:3])}",
