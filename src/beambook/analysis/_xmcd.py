@@ -39,7 +39,8 @@ class Dichroism(Described):
     xas, xas_error : ndarray (bin,)
         (A⁺ + A⁻)/2 and its standard error.
     xmcd, xmcd_error : ndarray (bin,)
-        A⁺ − A⁻ and its standard error, :math:`\sqrt{\sigma_+^2 + \sigma_-^2}`.
+        A⁺ − A⁻ and its standard error: :math:`\sqrt{\sigma_+^2 + \sigma_-^2}`, and in
+        quadrature what is unsure because both do not have the same energies in a bin.
     excluded : mapping of str to int
         Trains that belong to neither, by reason; pulses are counted in the two spectra.
 
@@ -47,8 +48,9 @@ class Dichroism(Described):
     -----
     The pulses of both spectra do not have exactly the same mean energy in a bin. On
     a steep edge this alone would make a difference; both are moved to `energy` along
-    the slope of their mean. What the width of the bins does is the same for both and
-    not part of the errors.
+    the slope of their mean. How unsure this slope is, times the distance, is part of the
+    errors; so is the difference of what the width of the bins does to both. What it does
+    to both alike is not.
     """
 
     positive: Spectrum
@@ -240,10 +242,13 @@ def _combine(positive: Spectrum, negative: Spectrum, excluded: Mapping[str, int]
     if positive.mode != negative.mode:
         raise ParameterError(f"A spectrum in {positive.mode} and one in {negative.mode} mode")
     energy = 0.5 * (positive.energy + negative.energy)
-    slope = _slope(energy, 0.5 * (positive.absorbance + negative.absorbance))
+    slope, unsure = _slope(energy, 0.5 * (positive.absorbance + negative.absorbance))
     plus = positive.absorbance + slope * (energy - positive.energy)
     minus = negative.absorbance + slope * (energy - negative.energy)
-    error = np.hypot(positive.statistical, negative.statistical)
+    apart = np.abs(positive.energy - negative.energy)
+    width = np.abs(positive.binning - negative.binning)
+    statistical = np.hypot(positive.statistical, negative.statistical)
+    error = np.hypot(statistical, np.hypot(unsure * apart, width))
     return Dichroism(
         positive,
         negative,
@@ -256,10 +261,15 @@ def _combine(positive: Spectrum, negative: Spectrum, excluded: Mapping[str, int]
     )
 
 
-def _slope(energy: Floats, value: Floats) -> Floats:
-    """Slope at each bin that has a value, from its neighbours that have one; else 0."""
-    slope = np.zeros(len(value))
-    good = np.isfinite(value)
-    if good.sum() > 1:
+def _slope(energy: Floats, value: Floats) -> tuple[Floats, Floats]:
+    """Slope at each bin that has a value, from its neighbours that have one; else 0.
+
+    And how unsure it is: half of what it differs from the mean of its neighbours' slopes.
+    """
+    slope, unsure = np.zeros((2, len(value)))
+    good = np.flatnonzero(np.isfinite(value))
+    if len(good) > 1:
         slope[good] = np.gradient(value[good], energy[good])
-    return slope
+        near = np.pad(slope[good], 1, mode="edge")
+        unsure[good] = 0.5 * np.abs(slope[good] - 0.5 * (near[:-2] + near[2:]))
+    return slope, unsure
