@@ -57,6 +57,11 @@ class Roi:
             kept,
         )
 
+    @staticmethod
+    def full(roi: Any, ndim: int) -> tuple[Any, ...]:
+        """One item for each axis of an entry."""
+        return _full(roi if isinstance(roi, tuple) else (roi,), ndim)
+
 
 def _is_whole(item: Any) -> bool:
     return isinstance(item, int | np.integer) and not isinstance(item, bool)

@@ -16,11 +16,10 @@ from beambook.card import Card, Described
 from beambook.data._aliases import Alias
 from beambook.data._channel import Channel
 from beambook.data._findings import warn
-from beambook.data._read import Segment, read_segments
-from beambook.data._roi import Roi
+from beambook.data._run_value import run_constants, run_value
 from beambook.data._store import Store
 from beambook.data._trains import TrainIds, choose_trains
-from beambook.errors import DataError, KeyNotFound
+from beambook.errors import KeyNotFound
 
 __all__ = ["Source"]
 
@@ -249,16 +248,7 @@ class Source(Described):
         DataError
             The source comes from several runs, which disagree.
         """
-        names = self.run_keys()
-        name = next((n for n in (key, f"{key}.value") if n in names), None)
-        if name is None:
-            raise KeyNotFound(key, self.run_keys(inc_timestamps=False), where=self.source)
-        values = self._constants(name)
-        if any(not np.array_equal(value, values[0]) for value in values[1:]):
-            raise DataError(
-                f"{self.source} {key} had {len(values)} values in the runs put together"
-            )
-        return values[0]
+        return run_value(self.store, self.source, key)
 
     def run_values(self, *, inc_timestamps: bool = True) -> dict[str, Any]:
         """All values as they were at the start of the run, by name.
@@ -270,22 +260,9 @@ class Source(Described):
         """
         suffix = "" if inc_timestamps else ".value"
         names = self.run_keys(inc_timestamps=inc_timestamps)
-        return {name: self._constants(name + suffix)[0] for name in sorted(names)}
-
-    def _constants(self, name: str) -> list[Any]:
-        """The value in the first file of each run."""
-        seen: dict[Any, Any] = {}
-        for number in self._parts:
-            part = self.store.parts[number]
-            folder = part.file.path.parent
-            if folder in seen:
-                continue
-            signal = part.signal(self.source, name, constant=True)
-            if signal is not None and signal.shape[0]:
-                out = np.empty((1, *signal.shape[1:]), signal.dtype)
-                segment = Segment(part.file, signal.dataset, 0, 1)
-                seen[folder] = read_segments((segment,), out, Roi.of((), signal.shape[1:]))[0]
-        return list(seen.values())
+        return {
+            name: run_constants(self.store, self.source, name + suffix)[0] for name in sorted(names)
+        }
 
     @property
     def device_class(self) -> str | None:
