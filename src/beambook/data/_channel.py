@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,16 +14,21 @@ from numpy.typing import NDArray
 
 from beambook.card import Card, Described
 from beambook.data._aliases import Alias
+from beambook.data._attributes import attributes_of, text, virtual_sources
 from beambook.data._findings import warn
 from beambook.data._format import Signal
+from beambook.data._labels import EntryAxes
+from beambook.data._origin import Origin
 from beambook.data._read import Segment, read_segments
 from beambook.data._roi import Roi
+from beambook.data._run_value import run_value
+from beambook.data._single_value import Reduction, single_value
 from beambook.data._store import Store, Table
 from beambook.data._trains import TrainIds, choose_trains, split
-from beambook.errors import DataError
+from beambook.errors import DataError, TrainNotFound
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
 
     import dask.array as da
 
@@ -131,6 +137,16 @@ class Channel(Described):
         return int(np.prod(self.shape, dtype=np.int64)) * self.dtype.itemsize
 
     @property
+    def size_mb(self) -> float:
+        """Size of ``ndarray()`` in megabytes (10⁶ bytes)."""
+        return self.nbytes / 1e6
+
+    @property
+    def size_gb(self) -> float:
+        """Size of ``ndarray()`` in gigabytes (10⁹ bytes)."""
+        return self.nbytes / 1e9
+
+    @property
     def dims(self) -> tuple[str, ...]:
         """Names of the axes: ``train``, or ``frame`` where trains have several rows."""
         frames = bool(self._signal.pulse_key) or self.table.count.max(initial=0) > 1
@@ -144,11 +160,83 @@ class Channel(Described):
         """Units, from the alias file or else from the data file; empty if neither says."""
         return (self.alias.units if self.alias else "") or self._signal.units
 
+    @cached_property
+    def _used(self) -> tuple[int, ...]:
+        """Parts that have rows of the selected trains; the source's first if none has."""
+        used = np.unique(self._rows.part[self._rows.count > 0])
+        return tuple(int(n) for n in used) or self.store.sources[self.source][:1]
+
     @property
     def files(self) -> tuple[str, ...]:
         """Paths of the files that the selected trains are in."""
-        used = np.unique(self._rows.part[self._rows.count > 0])
-        return tuple(str(self.store.parts[n].file.path) for n in used)
+        have = bool(self._rows.count.any())
+        return tuple(str(self.store.parts[n].file.path) for n in self._used) if have else ()
+
+    @cached_property
+    def source_file_paths(self) -> tuple[Path, ...]:
+        """The same files, or those that a virtual file stands for."""
+        paths: dict[Path, None] = {}
+        for number in self._used:
+            file, signal = self.store.parts[number].file, self._signals[number]
+            found = virtual_sources(file, signal.dataset) if signal else ()
+            paths |= dict.fromkeys(found or (file.path,))
+        return tuple(paths)
+
+    @cached_property
+    def origin(self) -> Origin:
+        """Which run it is from, and where that is."""
+        return Origin.of(self.store.parts[n].file.path for n in self._used)
+
+    @property
+    def section(self) -> str:
+        """``"CONTROL"`` or ``"INSTRUMENT"``, as the data acquisition calls them."""
+        return self.store.kind(self.source).upper()
+
+    @property
+    def is_control(self) -> bool:
+        """Whether it is a slow value, one per train."""
+        return self.section == "CONTROL"
+
+    @property
+    def is_instrument(self) -> bool:
+        """Whether it is fast data."""
+        return self.section == "INSTRUMENT"
+
+    @property
+    def hdf5_data_path(self) -> str:
+        """Path of the data set in each file."""
+        return f"/{self._signal.dataset.lstrip('/')}"
+
+    @property
+    def index_group(self) -> str:
+        """Which index of the source says what train a row belongs to; empty if it has one."""
+        return self._signal.group
+
+    def attributes(self) -> dict[str, Any]:
+        """What the first file says about the data set, as stored; see also `units`."""
+        number = next((n for n in self._used if self._signals[n]), None)
+        if number is None:
+            number = next(n for n, signal in enumerate(self._signals) if signal)
+        return attributes_of(self.store.parts[number].file, self._signal.dataset)
+
+    @property
+    def units_name(self) -> str:
+        """Units in full (``microjoule``) from the data file; empty if it does not say."""
+        stored = self.attributes()
+        unit = text(stored.get("unitName", ""))
+        return text(stored.get("metricPrefixName", "")) + unit if unit else ""
+
+    def run_value(self) -> Any:
+        """The value of the same name that was stored once, at the start of the run.
+
+        Raises
+        ------
+        KeyNotFound
+            There is none, as for all fast data.
+        DataError
+            The source comes from several runs, which disagree.
+        """
+        return run_value(self.store, self.source, self.key)
 
     @property
     def pulse_ids(self) -> Channel | None:
@@ -174,6 +262,24 @@ class Channel(Described):
         """Train id of each row of ``ndarray()``."""
         return np.repeat(self.train_ids, self._rows.count)
 
+    def train_index_bounds(
+        self, *, labelled: bool = False
+    ) -> pd.DataFrame | tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Where the rows of each selected train are in ``ndarray()``.
+
+        Parameters
+        ----------
+        labelled : bool
+            Give a table with columns ``start`` and ``stop`` over train ids, else two arrays.
+        """
+        stop = np.cumsum(self._rows.count)
+        start = stop - self._rows.count
+        if not labelled:
+            return start, stop
+        return pd.DataFrame(
+            {"start": start, "stop": stop}, index=pd.Index(self.train_ids, name="train")
+        )
+
     def card(self) -> Card:
         """Describe the channel; reads the index, no data."""
         have = int(np.count_nonzero(self._rows.count))
@@ -182,6 +288,7 @@ class Channel(Described):
         facts |= {"units": self.units} if self.units else {}
         facts["trains"] = f"{have} of {len(self.train_ids)} have data"
         facts |= {"incomplete": f"{self.incomplete} trains"} if self.incomplete else {}
+        facts["run"] = self.origin.run
         return Card("Channel", f"{self.source} {self.key}", facts)
 
     # --- choosing trains --------------------------------------------------
@@ -270,7 +377,14 @@ class Channel(Described):
             )
         return signal
 
-    def xarray(self, *, roi: Any = (), name: str | None = None) -> xr.DataArray:
+    def xarray(
+        self,
+        *,
+        roi: Any = (),
+        name: str | None = None,
+        extra_dims: Sequence[str] | None = None,
+        extra_coords: Mapping[str, Any] | bool | None = None,
+    ) -> xr.DataArray | xr.Dataset:
         """Read the values with their labels.
 
         Parameters
@@ -279,25 +393,67 @@ class Channel(Described):
             See `ndarray`.
         name : str, optional
             Of the array; source and key by default.
+        extra_dims : sequence of str, optional
+            Other names for the axes of an entry.
+        extra_coords : mapping or bool, optional
+            True: coordinates that say where in the whole entry the region is (also the default
+            with `extra_dims`); or a mapping of names to coordinates.
 
         Returns
         -------
-        xarray.DataArray
+        xarray.DataArray or xarray.Dataset
             ``train`` (also as ``trainId``) holds train ids; arrays with several rows in a train
             have the axis ``frame`` with coordinates ``train`` and, where stored, ``pulse``.
-            ``attrs["units"]`` if known.
+            ``attrs``: units if known, run, source and key, and how many trains have no data
+            or are incomplete, if any. A data set with a variable for each field where entries
+            have fields.
         """
-        kept = Roi.of(roi, self.entry_shape).kept
-        dims = (self.dims[0], *(self.dims[1:][axis] for axis in kept))
-        return self._labelled(self.ndarray(roi), dims, name)
+        axes = EntryAxes.of(
+            self.dims[1:], self.entry_shape, roi, extra_dims=extra_dims, extra_coords=extra_coords
+        )
+        return self._labelled(self.ndarray(roi), axes, name)
 
-    def _labelled(self, values: Any, dims: tuple[str, ...], name: str | None) -> xr.DataArray:
-        ids = self.train_id_coordinates()
-        coords: dict[str, Any] = {"train": (dims[0], ids), "trainId": (dims[0], ids)}
+    def _labelled(
+        self, values: Any, axes: EntryAxes, name: str | None
+    ) -> xr.DataArray | xr.Dataset:
+        first = self.dims[0]
+        ids, dims = self.train_id_coordinates(), (first, *axes.dims)
+        coords: dict[str, Any] = {"train": (first, ids), "trainId": (first, ids), **axes.coords}
         if (pulses := self.pulse_ids) is not None and pulses.shape[0] == len(ids):
-            coords["pulse"] = (dims[0], pulses.ndarray().reshape(-1))
-        attrs = {"units": self.units} if self.units else {}
-        return xr.DataArray(values, coords, dims, name or self._name, attrs)
+            coords["pulse"] = (first, pulses.ndarray().reshape(-1))
+        if (fields := self.dtype.names) is not None:
+            named = {field: (dims, values[field]) for field in fields}
+            return xr.Dataset(named, coords, self._attrs)
+        return xr.DataArray(values, coords, dims, name or self._name, self._attrs)
+
+    @property
+    def _attrs(self) -> dict[str, Any]:
+        """No paths: results are compared, also with those of other computers."""
+        attrs: dict[str, Any] = {"units": self.units} if self.units else {}
+        attrs |= {"run": self.origin.run, "source": self.source, "key": self.key}
+        empty = int(np.count_nonzero(self._rows.count == 0))
+        attrs |= {"trains_without_data": empty} if empty else {}
+        return attrs | ({"incomplete_trains": self.incomplete} if self.incomplete else {})
+
+    def as_single_value(
+        self, *, rtol: float = 1e-5, atol: float = 0.0, reduce_by: Reduction = None
+    ) -> Any:
+        """The value that all trains have, within tolerances.
+
+        Parameters
+        ----------
+        rtol, atol : float
+            How far any value may be from the result, as in `numpy.allclose`.
+        reduce_by : str or callable, optional
+            How the result is made: a name of numpy's (``"median"``, the default), ``"first"``,
+            or a function of all values. Text has to be the same everywhere.
+
+        Raises
+        ------
+        DataError
+            There is no value, or values differ by more.
+        """
+        return single_value(self.ndarray(), self._name, rtol=rtol, atol=atol, reduce_by=reduce_by)
 
     @property
     def _name(self) -> str:
@@ -310,7 +466,7 @@ class Channel(Described):
         index = pd.Index(self.train_id_coordinates(), name="train")
         return pd.Series(self.ndarray(), index, name=self._name)
 
-    def dask_array(self, *, labelled: bool = False) -> da.Array | xr.DataArray:
+    def dask_array(self, *, labelled: bool = False) -> da.Array | xr.DataArray | xr.Dataset:
         """Values as a dask array, in blocks of whole trains of about 64 MiB.
 
         Parameters
@@ -334,7 +490,8 @@ class Channel(Described):
             rows = tuple(b.shape[0] for b in blocks)
             chunks = (rows, *((size,) for size in self.entry_shape))
             values = da.Array(graph, name, chunks, self.dtype)  # type: ignore[no-untyped-call]
-        return self._labelled(values, self.dims, None) if labelled else values
+        axes = EntryAxes(self.dims[1:], {})
+        return self._labelled(values, axes, None) if labelled else values
 
     def _blocks(self, most_bytes: int) -> Iterator[Channel]:
         """The channel cut in runs of trains of at most so many bytes, at least one train each."""
@@ -347,19 +504,54 @@ class Channel(Described):
             size += int(count) * entry
         yield self[start:]
 
-    def trains(self, *, keep_dims: bool = False) -> Iterator[tuple[int, NDArray[Any]]]:
+    def train_from_id(self, train_id: int, *, keep_dims: bool = False) -> tuple[int, NDArray[Any]]:
+        """Read one train.
+
+        Parameters
+        ----------
+        train_id : int
+        keep_dims : bool
+            Keep the first axis where the train has one row.
+
+        Returns
+        -------
+        (int, ndarray)
+            Train id and its rows; none where the train has no data.
+
+        Raises
+        ------
+        TrainNotFound
+        """
+        if train_id not in self.train_ids:
+            raise TrainNotFound(train_id, map(str, self.train_ids), where=self._name)
+        values = replace(self, train_ids=np.array([train_id], np.uint64)).ndarray()
+        return int(train_id), values[0] if len(values) == 1 and not keep_dims else values
+
+    def train_from_index(
+        self, position: int, *, keep_dims: bool = False
+    ) -> tuple[int, NDArray[Any]]:
+        """Read one train by its position among the selected ones."""
+        return self.train_from_id(int(self[position].train_ids[0]), keep_dims=keep_dims)
+
+    def trains(
+        self, *, keep_dims: bool = False, include_empty: bool = False
+    ) -> Iterator[tuple[int, Any]]:
         """Go through the trains that have data.
 
         Parameters
         ----------
         keep_dims : bool
             Keep the first axis where a train has one row.
+        include_empty : bool
+            Go through all selected trains: None, or no rows with `keep_dims`, where a train has
+            no data.
 
         Yields
         ------
         (int, ndarray)
             Train id and its rows.
         """
+        empty = np.empty((0, *self.entry_shape), self.dtype) if keep_dims else None
         for block in self._blocks(DASK_BLOCK):
             values, counts = block.ndarray(), block._rows.count
             stops = np.cumsum(counts)
@@ -367,6 +559,8 @@ class Channel(Described):
                 if count:
                     rows = values[stop - count : stop]
                     yield int(train_id), rows[0] if count == 1 and not keep_dims else rows
+                elif include_empty:
+                    yield int(train_id), empty
 
 
 def _read_block(
