@@ -85,7 +85,7 @@ def _look(run: Run, reporter: Reporter) -> Iterator[Finding]:
     by_writer: dict[str, list[Source]] = {}
     for name in names:
         source = run.source_data(name)
-        by_writer.setdefault(source.aggregator, []).append(source)
+        by_writer.setdefault(source.writer, []).append(source)
     for writer, sources in sorted(by_writer.items()):
         written = _written(run, sources)
         if lost := int(np.count_nonzero(~written)):

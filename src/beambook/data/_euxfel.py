@@ -9,9 +9,8 @@ of the run; ``METADATA`` says which sources there are.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -20,17 +19,21 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from beambook.data._euxfel_names import MODULE, entry_dims, is_text, units
+from beambook.data._euxfel_names import MODULE, FileName, entry_dims, is_text, units
 from beambook.data._findings import Finding
 from beambook.data._format import Rows, Signal
 from beambook.data._hdf5 import StoredFile, digest, pool
 from beambook.data._read import MOST_EVENTS, open_dataset, read_index
 from beambook.errors import DamagedFile
 
-__all__ = ["Euxfel"]
+__all__ = ["SECTIONS", "Euxfel", "entries_of"]
 
-FILE_NAME = re.compile(r"(?P<kind>[A-Z]+)-R(?P<run>\d+)-(?P<writer>.+)-S(?P<sequence>\d+)\.h5$")
-SECTIONS = {"control": "CONTROL", "instrument": "INSTRUMENT"}
+SECTIONS = {
+    "control": "CONTROL",
+    "instrument": "INSTRUMENT",
+    "reduction": "REDUCTION",
+    "errata": "ERRATA",
+}
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,8 @@ class EuxfelPart:
     slots : ndarray of intp, (events,)
         Position of each event in ``INDEX``: zeros are dropped wherever they are, and what
         belongs to an event is looked up at its position, not at its rank.
+    stored_names : mapping of str to str
+        What sources are called in the file, where that is not the name they have here.
     """
 
     file: StoredFile
@@ -72,6 +77,7 @@ class EuxfelPart:
     sources: Mapping[str, str]
     legacy: Mapping[str, str]
     findings: tuple[Finding, ...]
+    stored_names: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def modules(self) -> Mapping[str, tuple[str, str]]:
@@ -82,17 +88,16 @@ class EuxfelPart:
     @property
     def writer(self) -> str:
         """The aggregator, e.g. ``DA01`` or ``AGIPD07``, with the kind of data where not raw."""
-        found = FILE_NAME.match(self.file.path.name)
-        if found is None:
+        name = FileName.of(self.file.path)
+        if name is None:
             return self.file.path.stem
-        kind, writer = found["kind"], found["writer"]
-        return writer if kind == "RAW" else f"{kind} {writer}"
+        return name.aggregator if name.category == "RAW" else f"{name.category} {name.aggregator}"
 
     @property
     def sequence(self) -> int | None:
         """From the file name."""
-        found = FILE_NAME.match(self.file.path.name)
-        return int(found["sequence"]) if found else None
+        name = FileName.of(self.file.path)
+        return name.sequence if name else None
 
     @cached_property
     def times(self) -> NDArray[np.datetime64]:
@@ -125,21 +130,22 @@ class EuxfelPart:
                 names.append(name.decode(errors="surrogateescape").replace("/", "."))
 
         with pool.open(self.file) as file:
-            group = file.get(f"{self._section(source, constant=constant)}/{source}")
+            group = file.get(self._group(source, constant=constant))
             if isinstance(group, h5py.Group):
                 h5py.h5o.visit(group.id, add, info=True)
         return frozenset(names)
 
     def signal(self, source: str, name: str, *, constant: bool = False) -> Signal | None:
         """One key, under exactly this name."""
-        section = self._section(source, constant=constant)
-        path = f"{section}/{source}/{name.replace('.', '/')}"
+        base = self._group(source, constant=constant)
+        path = f"{base}/{name.replace('.', '/')}"
         with pool.open(self.file) as file:
             stored = open_dataset(file, path)
             if stored is None or not stored.rank:
                 return None
-            group = name.partition(".")[0] if section == "INSTRUMENT" else ""
-            beside = f"{section}/{source}/{group}/pulseId"
+            slow = constant or self.sources[source] == "control"
+            group = "" if slow else name.partition(".")[0]
+            beside = f"{base}/{group}/pulseId"
             by_pulse = bool(group) and open_dataset(file, beside) is not None
             return Signal(
                 path,
@@ -153,7 +159,7 @@ class EuxfelPart:
 
     def rows(self, source: str, group: str) -> Rows | None:
         """From ``INDEX/<source>/<group>``; ``first, last, status`` in very old files."""
-        path = f"INDEX/{source}/{group}".rstrip("/")
+        path = f"INDEX/{self.stored_names.get(source, source)}/{group}".rstrip("/")
         with pool.open(self.file) as file:
             first = _whole(read_index(file, f"{path}/first"))
             count = _whole(read_index(file, f"{path}/count"))
@@ -164,8 +170,9 @@ class EuxfelPart:
             return None
         return Rows(at_slots(first, self.slots), at_slots(count, self.slots))
 
-    def _section(self, source: str, *, constant: bool) -> str:
-        return "RUN" if constant else SECTIONS[self.sources[source]]
+    def _group(self, source: str, *, constant: bool) -> str:
+        section = "RUN" if constant else SECTIONS[self.sources[source]]
+        return f"{section}/{self.stored_names.get(source, source)}"
 
 
 def _whole(values: NDArray[Any] | None) -> NDArray[np.int64] | None:
@@ -220,7 +227,7 @@ def _zeros_inside(name: str, slots: NDArray[np.intp]) -> tuple[Finding, ...]:
 
 
 def _version(file: h5py.File) -> str:
-    stored = _entries(file, "METADATA/dataFormatVersion")
+    stored = entries_of(file, "METADATA/dataFormatVersion")
     if stored is None:
         return "0.5"
     if not stored:
@@ -228,7 +235,7 @@ def _version(file: h5py.File) -> str:
     return str(_plain(stored[0]))
 
 
-def _entries(file: h5py.File, path: str) -> list[Any] | None:
+def entries_of(file: h5py.File, path: str) -> list[Any] | None:
     """What METADATA lists under a name, be it one thing or many; None where there is nothing."""
     stored = open_dataset(file, path)
     if stored is None or np.prod(stored.shape, dtype=float) > MOST_EVENTS:
@@ -248,7 +255,7 @@ class _Listed:
 def _sources(file: h5py.File, version: str) -> _Listed:
     where = "METADATA/dataSourceId" if version == "0.5" else "METADATA/dataSources/dataSourceId"
     name_of_file = Path(file.filename).name
-    listed = _entries(file, where)
+    listed = entries_of(file, where)
     if listed is None or not all(isinstance(entry, bytes) for entry in listed):
         raise DamagedFile(f"{name_of_file} has no list of sources ({where})")
     sources: dict[str, str] = {}

@@ -4,12 +4,31 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
 
-__all__ = ["BUNCH_PATTERN", "MODULE", "entry_dims", "is_text", "units"]
+__all__ = [
+    "BUNCH_PATTERN",
+    "MODULE",
+    "FileName",
+    "entry_dims",
+    "is_text",
+    "storage_class",
+    "units",
+]
+
+FILE_NAME = re.compile(
+    r"(?P<category>[A-Z]+)-R(?P<run>\d+)-(?P<aggregator>.+?)(?:-S(?P<sequence>\d+))?\.h5$"
+)
+STORAGE = (
+    re.compile(r"/gpfs/exfel/exp/\w+/\d{6}/p\d{6}/(?P<class>[a-z]+)/"),
+    re.compile(
+        r"/(?:gpfs/exfel/[du]|pnfs/xfel\.eu/exfel/archive/XFEL)/(?P<class>[a-z]+)/\w+/\d{6}/p"
+    ),
+)
 
 MODULE = re.compile(
     r"(?P<detector>[^/]+)/(?:DET|CORR)/(?P<module>(?:MODULE_|RECEIVER-|JNGFR)?\d+)(?:CH\d+)?:"
@@ -22,6 +41,54 @@ BUNCH_PATTERN = (
 PULSES = re.compile(r"(?:TD|[pP]ulse\w*|peaks|bunchPatternTable)$")
 SAMPLES = re.compile(r"(?:raw\w*|\w*[sS]amples|trace\w*|waveform\w*)$")
 PIXELS = re.compile(r"(?:^|\.)(?:image\.(?:pixels|data)|pixels)$")
+
+
+@dataclass(frozen=True)
+class FileName:
+    """What the name of a file says: ``RAW-R0487-AGIPD07-S00002.h5``.
+
+    Attributes
+    ----------
+    category : str
+        Kind of data: ``RAW``, ``CORR`` …
+    run : int
+    aggregator : str
+        The process that wrote it: ``DA01``, ``AGIPD07``.
+    sequence : int or None
+        Number of the file among the aggregator's.
+    """
+
+    category: str
+    run: int
+    aggregator: str
+    sequence: int | None
+
+    @classmethod
+    def of(cls, path: Path) -> FileName | None:
+        """Read a name; None where it is not of this form.
+
+        Examples
+        --------
+        >>> FileName.of(Path("CORR-R0487-AGIPD07-S00002.h5"))
+        FileName(category='CORR', run=487, aggregator='AGIPD07', sequence=2)
+        """
+        found = FILE_NAME.match(path.name)
+        if found is None:
+            return None
+        sequence = found["sequence"]
+        return cls(
+            found["category"],
+            int(found["run"]),
+            found["aggregator"],
+            None if sequence is None else int(sequence),
+        )
+
+
+def storage_class(path: Path) -> str | None:
+    """Where the facility keeps a file: ``raw``, ``proc``, ``xfel`` …; None elsewhere."""
+    folder = f"{path.resolve().parent}/"
+    found = next(filter(None, (pattern.match(folder) for pattern in STORAGE)), None)
+    return found["class"] if found else None
 
 
 def entry_dims(

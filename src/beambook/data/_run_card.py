@@ -82,7 +82,7 @@ class Info(Described):
             have = int(np.count_nonzero(counts))
             keys = len(source.keys(inc_timestamps=False))
             missing = len(counts) - have
-            rows.append((name, source.aggregator, keys, have, missing, int(counts.max(initial=0))))
+            rows.append((name, source.writer, keys, have, missing, int(counts.max(initial=0))))
         columns = ("source", "written by", "keys", "trains", "missing", "rows per train")
         facts = {"trains": span(self.run), "sources": str(len(rows))}
         return Card("Run", self.run.name, facts, (Table(columns, tuple(rows), "sources"),))

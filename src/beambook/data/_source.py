@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from fnmatch import translate
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -15,11 +16,13 @@ from numpy.typing import NDArray
 from beambook.card import Card, Described
 from beambook.data._aliases import Alias
 from beambook.data._channel import Channel
+from beambook.data._euxfel_names import FileName, storage_class
 from beambook.data._findings import warn
+from beambook.data._health import conflicts
 from beambook.data._run_value import run_constants, run_value
 from beambook.data._store import Store
-from beambook.data._trains import TrainIds, choose_trains
-from beambook.errors import KeyNotFound
+from beambook.data._trains import TrainIds, choose_trains, split
+from beambook.errors import DataError, KeyNotFound
 
 __all__ = ["Source"]
 
@@ -50,7 +53,27 @@ class Source(Described):
     @property
     def is_instrument(self) -> bool:
         """Whether it is fast data (an output of a device)."""
-        return not self.is_control
+        return self.store.kind(self.source) == "instrument"
+
+    @property
+    def is_reduction(self) -> bool:
+        """Whether it says how data was reduced; see `Run.auxiliary`."""
+        return self.store.kind(self.source) == "reduction"
+
+    @property
+    def is_errata(self) -> bool:
+        """Whether it says what was wrong with data; see `Run.auxiliary`."""
+        return self.store.kind(self.source) == "errata"
+
+    @property
+    def is_auxiliary(self) -> bool:
+        """Whether it is beside the data: `is_reduction` or `is_errata`."""
+        return self.is_reduction or self.is_errata
+
+    @property
+    def is_run_only(self) -> bool:
+        """Whether it has values of the run only, none by train."""
+        return self.is_control and self.one_key() is None
 
     @property
     def is_legacy(self) -> bool:
@@ -68,9 +91,28 @@ class Source(Described):
         return tuple(str(self.store.parts[n].file.path) for n in self._parts)
 
     @property
-    def aggregator(self) -> str:
-        """Who wrote it: ``DA01``, ``AGIPD07``; of the first file."""
+    def writer(self) -> str:
+        """Who wrote it, with the kind of data where not raw: ``CORR AGIPD07``."""
         return self.store.parts[self._parts[0]].writer
+
+    @property
+    def aggregator(self) -> str:
+        """The process that wrote it: ``DA01``, ``AGIPD07``; of the first file."""
+        return self._file_name.aggregator if self._file_name else self.writer
+
+    @property
+    def data_category(self) -> str | None:
+        """Kind of data, by the name of the first file: ``RAW``, ``CORR``; None elsewhere."""
+        return self._file_name.category if self._file_name else None
+
+    @property
+    def storage_class(self) -> str | None:
+        """Where the facility keeps the first file: ``raw``, ``proc`` …; None elsewhere."""
+        return storage_class(self.store.parts[self._parts[0]].file.path)
+
+    @property
+    def _file_name(self) -> FileName | None:
+        return FileName.of(self.store.parts[self._parts[0]].file.path)
 
     @property
     def written_train_ids(self) -> TrainIds:
@@ -220,9 +262,53 @@ class Source(Described):
         have = [np.asarray(self.channel(k).data_counts(labelled=False)) > 0 for k in keys]
         return np.asarray(np.all(have, axis=0) if whole else np.any(have, axis=0))
 
-    def drop_empty_trains(self) -> Source:
-        """The same source without the trains that have no data in any group."""
-        return replace(self, train_ids=self.train_ids[self.data_counts(labelled=False) > 0])
+    def train_id_coordinates(self, index_group: str | None = None) -> TrainIds:
+        """Train id of each row.
+
+        Parameters
+        ----------
+        index_group : str, optional
+            Needed if groups have different rows.
+
+        Raises
+        ------
+        DataError
+            The groups differ, and none is given.
+        """
+        groups = sorted(self.index_groups) if index_group is None else [index_group]
+        counts = [self.data_counts(labelled=False, index_group=g) for g in groups] or [
+            np.zeros(len(self.train_ids), np.int64)
+        ]
+        if any(not np.array_equal(each, counts[0]) for each in counts[1:]):
+            raise DataError(
+                f"The groups {', '.join(groups)} of {self.source} have different rows",
+                hint=f"Give one of them, e.g. index_group={groups[0]!r}.",
+            )
+        return np.repeat(self.train_ids, np.asarray(counts[0]))
+
+    def drop_empty_trains(self, index_group: str | None = None) -> Source:
+        """The same source without the trains that have no data in a group (or in any)."""
+        counts = self.data_counts(labelled=False, index_group=index_group)
+        return replace(self, train_ids=self.train_ids[np.asarray(counts) > 0])
+
+    def split_trains(
+        self, parts: int | None = None, trains_per_part: int | None = None
+    ) -> Iterator[Source]:
+        """Cut the source in parts of nearly as many trains; see `Run.split_trains`."""
+        return (self[part] for part in split(self.train_ids, parts, trains_per_part))
+
+    def union(self, *others: Source) -> Source:
+        """The same source of several runs or selections, put together.
+
+        Raises
+        ------
+        DataError
+            Another source, or different files have the same train.
+        """
+        return reduce(_together, others, self)
+
+    def __or__(self, other: Source) -> Source:
+        return self.union(other)
 
     # --- values of the run ------------------------------------------------
 
@@ -264,6 +350,10 @@ class Source(Described):
             name: run_constants(self.store, self.source, name + suffix)[0] for name in sorted(names)
         }
 
+    def run_metadata(self) -> dict[str, str | int]:
+        """What the first file of the source says about the run: proposal, run, dates, versions."""
+        return dict(self.store.parts[self._parts[0]].facts)
+
     @property
     def device_class(self) -> str | None:
         """Class of the device that a control source is; None where the files do not say."""
@@ -282,10 +372,25 @@ class Source(Described):
         counts = np.asarray(self.data_counts(labelled=False))
         facts = {
             "kind": self.store.kind(self.source),
-            "written by": self.aggregator,
+            "written by": self.writer,
             "trains": f"{np.count_nonzero(counts)} of {len(counts)} have data",
             "keys": ", ".join(keys[:4]) + (f" … {len(keys)} in all" if len(keys) > 4 else ""),
         }
         if counts.max(initial=0) > 1:
             facts["rows"] = f"up to {counts.max()} in a train"
         return Card("Source", self.source, facts)
+
+
+def _together(one: Source, other: Source) -> Source:
+    if one.source != other.source:
+        raise DataError(f"{one.source} and {other.source} are two sources", hint="Join the runs.")
+    mine, theirs = one.store.only((one.source,)), other.store.only((one.source,))
+    if conflicts(mine, theirs, (one.source,)):
+        raise DataError(f"Different files have the same trains of {one.source}")
+    both = None not in (one.selected, other.selected)
+    return replace(
+        one,
+        store=mine.with_(theirs),
+        train_ids=np.union1d(one.train_ids, other.train_ids),
+        selected=(one.selected or frozenset()) | (other.selected or frozenset()) if both else None,
+    )
