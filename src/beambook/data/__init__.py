@@ -9,12 +9,16 @@ from beambook.data._channel import Channel
 from beambook.data._check import check
 from beambook.data._findings import DataWarning, Finding, Findings
 from beambook.data._inputs import inputs as __beambook_inputs__
+from beambook.data._interop import of_extra_data
 from beambook.data._layout import find_proposal
+from beambook.data._native import accept, native
 from beambook.data._open import open_file, open_run
 from beambook.data._run import Run
 from beambook.data._source import Source
 from beambook.data._train import Train
 from beambook.data._trains import by_id, by_index
+
+accept("extra_data", of_extra_data)
 
 __all__ = [
     "Alias",
@@ -31,6 +35,7 @@ __all__ = [
     "by_index",
     "check",
     "find_proposal",
+    "native",
     "open_file",
     "open_run",
 ]

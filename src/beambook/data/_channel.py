@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from beambook.card import Card, Described
 from beambook.data._aliases import Alias
+from beambook.data._as_extra_data import source_data
 from beambook.data._attributes import attributes_of, text, virtual_sources
 from beambook.data._findings import warn
 from beambook.data._format import Signal
@@ -503,6 +504,12 @@ class Channel(Described):
                 start, size = position, 0
             size += int(count) * entry
         yield self[start:]
+
+    def as_extra_data(self) -> Any:
+        """The channel as an ``extra_data.KeyData``; see `Run.as_extra_data`."""
+        numbers = [n for n, signal in enumerate(self._signals) if signal is not None]
+        source = source_data(self.store, self.source, self.train_ids, parts=numbers)
+        return source[self.key]
 
     def train_from_id(self, train_id: int, *, keep_dims: bool = False) -> tuple[int, NDArray[Any]]:
         """Read one train.

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from beambook.data._findings import DataWarning, Finding, Findings
+from beambook.data._native import native
 from beambook.data._open import data_files, open_run, read_parts
 from beambook.data._run import Run
 from beambook.data._source import Source
@@ -59,7 +60,7 @@ def check(run: Run | str | Path, *, reporter: Reporter | None = None) -> Finding
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DataWarning)  # everything is a finding here
-        if isinstance(run, Run):
+        if isinstance(run := native(run), Run):
             return _check(run, run.name, reporter or Silent())
         try:
             return _check(open_run(run, aliases={}), str(run), reporter or Silent())

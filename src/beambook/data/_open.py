@@ -163,7 +163,7 @@ def read_part(path: Path) -> Part:
     problem: DamagedFile | None = None
     for each in FORMATS:
         try:
-            return each.read_part(path)
+            return each.read_part(path.absolute())  # wherever the process goes later
         except DamagedFile as error:
             problem = problem or error
     raise problem or DamagedFile(f"{path.name} is of no known format")

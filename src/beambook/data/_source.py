@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from beambook.card import Card, Described
 from beambook.data._aliases import Alias
+from beambook.data._as_extra_data import source_data
 from beambook.data._channel import Channel
 from beambook.data._euxfel_names import FileName, storage_class
 from beambook.data._findings import warn
@@ -358,6 +359,10 @@ class Source(Described):
     def device_class(self) -> str | None:
         """Class of the device that a control source is; None where the files do not say."""
         return str(self.run_value("classId")) if "classId.value" in self.run_keys() else None
+
+    def as_extra_data(self) -> Any:
+        """The source as an ``extra_data.SourceData``; see `Run.as_extra_data`."""
+        return source_data(self.store, self.source, self.train_ids, self.selected)
 
     def warn_if_legacy(self) -> Source:
         """Warn when the name is an old one, and give the source."""
