@@ -2,37 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property, reduce
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
 from beambook.card import Card, Described
 from beambook.data._aliases import Alias, Aliases
 from beambook.data._align import align
+from beambook.data._as_extra_data import collection
+from beambook.data._auxiliary import auxiliary_store
 from beambook.data._channel import Channel
+from beambook.data._familiar import Familiar
 from beambook.data._findings import Finding
 from beambook.data._format import Part
 from beambook.data._hdf5 import pool
-from beambook.data._run_card import Info, run_card
-from beambook.data._selection import expand, trains_with_data, without
+from beambook.data._missing import plot_missing_data
+from beambook.data._native import native
+from beambook.data._run_card import Info, TrainInfo, run_card
+from beambook.data._same_run import metadata_of, one_run
+from beambook.data._selection import aliased, expand, trains_with_data, without
 from beambook.data._source import Source
-from beambook.data._store import Store, times_of
-from beambook.data._train import Train, read_trains
+from beambook.data._store import Store
+from beambook.data._times import labelled_times, python_times, times_of
+from beambook.data._train import read_trains
 from beambook.data._trains import TrainIds, choose_trains, split
 from beambook.data._union import union
 from beambook.errors import DataError, SourceNotFound, TrainNotFound
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 __all__ = ["Run"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Run(Described):
+class Run(Familiar, Described):
     """A stored sequence of trains with the data of many sources.
 
     Get it from `open_run` or `open_file`. Slicing and selecting give a `Run` again, at once and
@@ -92,7 +101,33 @@ class Run(Described):
     @cached_property
     def instrument_sources(self) -> frozenset[str]:
         """Sources of fast data."""
-        return self.all_sources - self.control_sources
+        return frozenset(s for s in self.selection if self.store.kind(s) == "instrument")
+
+    @property
+    def detector_sources(self) -> frozenset[str]:
+        """Sources that are modules of area detectors."""
+        return frozenset(s for modules in self.detectors.values() for s in modules)
+
+    @cached_property
+    def auxiliary(self) -> Run:
+        """The sources beside the data, which say how it was reduced and what was wrong with it.
+
+        They are a run of their own: ``run.auxiliary[source, key]``. They are not among
+        `sources`. The files are looked at when they are asked for.
+        """
+        store = auxiliary_store(self.parts, suspect=self.store.suspect)
+        everything = dict.fromkeys(store.sources)
+        return Run(store, f"{self.name} (auxiliary)", self.train_ids, everything)
+
+    @property
+    def reduction_sources(self) -> frozenset[str]:
+        """Of ``run.auxiliary``: sources that say how data was reduced."""
+        return frozenset(s for s in self.selection if self.store.kind(s) == "reduction")
+
+    @property
+    def errata_sources(self) -> frozenset[str]:
+        """Of ``run.auxiliary``: sources that say what was wrong with data."""
+        return frozenset(s for s in self.selection if self.store.kind(s) == "errata")
 
     @property
     def legacy_sources(self) -> dict[str, str]:
@@ -130,18 +165,57 @@ class Run(Described):
         """The run itself, because ``run[...]`` understands aliases (for EXtra-data's users)."""
         return self
 
-    def run_metadata(self) -> dict[str, str | int]:
-        """What the first file says about the run: proposal, run, dates, versions."""
-        return dict(self.store.parts[0].facts) if self.store.parts else {}
+    @property
+    def inc_suspect_trains(self) -> bool:
+        """Whether trains are taken whose id the file itself doubts."""
+        return self.store.suspect
 
-    def train_timestamps(self) -> NDArray[np.datetime64]:
+    @property
+    def is_single_run(self) -> bool:
+        """Whether all files are of one run, as raw and corrected data of it are."""
+        return one_run(self.parts)
+
+    def run_metadata(self) -> dict[str, str | int]:
+        """What the files say about the run: proposal, run, dates, versions.
+
+        Of the first file; if runs were put together, what all of them agree on.
+        """
+        return metadata_of(self.parts or self.store.parts[:1])
+
+    def train_timestamps(
+        self, *, labelled: bool = False, pydatetime: bool = False, euxfel_local_time: bool = False
+    ) -> Any:
         """When each train was, in UTC; NaT where the files do not say (format 0.5).
+
+        Parameters
+        ----------
+        labelled : bool
+            Give a Series over train ids, with the time zone.
+        pydatetime : bool
+            Give a list of `datetime.datetime` (in µs, rounded down); None where not known.
+        euxfel_local_time : bool
+            In the facility's time zone, Europe/Berlin; with one of the others.
 
         Returns
         -------
-        ndarray of datetime64[ns], (trains,)
+        ndarray of datetime64[ns], (trains,), or Series or list
+
+        Raises
+        ------
+        DataError
+            Times of an array have no time zone, so it cannot be a local one.
         """
-        return times_of(self.parts, self.train_ids)
+        times = times_of(self.parts, self.train_ids, suspect=self.store.suspect)
+        zone = "Europe/Berlin" if euxfel_local_time else "UTC"
+        if labelled:
+            return labelled_times(times, self.train_ids, zone)
+        if pydatetime:
+            return python_times(times, zone)
+        if euxfel_local_time:
+            raise DataError(
+                "An array of times is in UTC", hint="Add labelled=True or pydatetime=True."
+            )
+        return times
 
     # --- one thing of it --------------------------------------------------
 
@@ -213,7 +287,7 @@ class Run(Described):
         KeyNotFound
             The name means a whole source.
         """
-        if isinstance(item, Channel):
+        if isinstance(item := native(item), Channel):
             return replace(item, train_ids=self.train_ids)
         if isinstance(item, Alias):
             return self._of_alias(item).channel(item.key or "", item)
@@ -253,7 +327,13 @@ class Run(Described):
         return (self[part] for part in split(self.train_ids, parts, trains_per_part))
 
     def select(
-        self, sources: Any, key: str = "*", *, require_all: bool = False, require_any: bool = False
+        self,
+        sources: Any,
+        key: str = "*",
+        *,
+        require_all: bool = False,
+        require_any: bool = False,
+        warn_drop_trains_frac: float = 1.0,
     ) -> Run:
         """Some of the sources and keys.
 
@@ -266,6 +346,9 @@ class Run(Described):
             Pattern of keys, if `sources` is a pattern. Case matters in both.
         require_all, require_any : bool
             Only the trains in which all (or any) of what is selected has data.
+        warn_drop_trains_frac : float
+            With `require_all`: warn, naming the source, if one source loses this part of the
+            trains that were left, or more. By default, if it loses all.
 
         Raises
         ------
@@ -274,7 +357,7 @@ class Run(Described):
         """
         chosen = replace(self, selection=expand(self, sources, key))
         if require_all or require_any:
-            keep = trains_with_data(chosen, every=require_all)
+            keep = trains_with_data(chosen, every=require_all, warn_from=warn_drop_trains_frac)
             return replace(chosen, train_ids=self.train_ids[keep])
         return chosen
 
@@ -290,10 +373,10 @@ class Run(Described):
         DataError
             Different files have the same train of the same source, or aliases disagree.
         """
-        return reduce(union, others, self)
+        return reduce(union, map(native, others), self)
 
     def __or__(self, other: Run) -> Run:
-        return union(self, other)
+        return union(self, native(other))
 
     def with_aliases(self, *definitions: Mapping[str, Any] | str | Path) -> Run:
         """The same run with more short names.
@@ -307,6 +390,31 @@ class Run(Described):
         for definition in definitions:
             aliases = aliases.and_(Aliases.of(definition))
         return replace(self, aliases=aliases)
+
+    def only_aliases(
+        self,
+        *definitions: Mapping[str, Any] | str | Path,
+        strict: bool = False,
+        require_all: bool = False,
+    ) -> Run:
+        """Only what has a short name.
+
+        Parameters
+        ----------
+        *definitions : mapping, str or Path
+            More short names; see `with_aliases`.
+        strict : bool
+            Whether a short name of something that the run does not have is an error.
+        require_all : bool
+            Only the trains in which all of it has data.
+
+        Raises
+        ------
+        SourceNotFound, KeyNotFound
+            With `strict`, or if nothing is left.
+        """
+        named = self.with_aliases(*definitions)
+        return named.select(aliased(named, strict=strict), require_all=require_all)
 
     def drop_aliases(self) -> Run:
         """The same run without short names."""
@@ -347,8 +455,21 @@ class Run(Described):
         for train in read_trains(run, keep_dims=keep_dims):
             yield train.id, train.flat() if flat_keys else train
 
-    def train_from_id(self, train_id: int, *, keep_dims: bool = False) -> tuple[int, Train]:
+    def train_from_id(
+        self,
+        train_id: int,
+        devices: Any = None,
+        *,
+        flat_keys: bool = False,
+        keep_dims: bool = False,
+    ) -> tuple[int, Any]:
         """One train by its id.
+
+        Parameters
+        ----------
+        train_id : int
+        devices, flat_keys, keep_dims
+            See `trains`.
 
         Raises
         ------
@@ -357,11 +478,20 @@ class Run(Described):
         if train_id not in self.train_ids:
             raise TrainNotFound(train_id, map(str, self.train_ids), where=self.name)
         one = replace(self, train_ids=np.array([train_id], np.uint64))
-        return train_id, next(read_trains(one, keep_dims=keep_dims))
+        found = one.trains(devices, flat_keys=flat_keys, keep_dims=keep_dims)
+        return train_id, next(found)[1]
 
-    def train_from_index(self, position: int, *, keep_dims: bool = False) -> tuple[int, Train]:
+    def train_from_index(
+        self,
+        position: int,
+        devices: Any = None,
+        *,
+        flat_keys: bool = False,
+        keep_dims: bool = False,
+    ) -> tuple[int, Any]:
         """One train by its position."""
-        return self.train_from_id(int(self[position].train_ids[0]), keep_dims=keep_dims)
+        train_id = int(self[position].train_ids[0])
+        return self.train_from_id(train_id, devices, flat_keys=flat_keys, keep_dims=keep_dims)
 
     def aligned(self, *names: Any, **named: Any) -> xr.Dataset:
         """Several channels side by side, matched by train id and by pulse id.
@@ -394,6 +524,18 @@ class Run(Described):
         """
         return align(self, {**{str(n): n for n in names}, **named})
 
+    def as_extra_data(self) -> Any:
+        """The run as an ``extra_data.DataCollection``, with the same trains, keys and aliases.
+
+        Raises
+        ------
+        MissingPackage
+            EXtra-data is not installed.
+        DataError
+            It does not take trains that are in several files of a source.
+        """
+        return collection(self.store, self.train_ids, self.selection, self.aliases)
+
     # --- closing ----------------------------------------------------------
 
     def close(self) -> None:
@@ -416,6 +558,47 @@ class Run(Described):
         """Describe the run; reads nothing but small metadata."""
         return run_card(self)
 
-    def info(self) -> Info:
-        """Sources with their keys and how many trains have data; reads the whole index."""
-        return Info(self)
+    def info(
+        self, details_for_sources: str | Iterable[str] = (), *, with_auxiliary: bool = False
+    ) -> Info:
+        """Sources with their keys and how many trains have data; reads the whole index.
+
+        Parameters
+        ----------
+        details_for_sources : str or iterable of str
+            Patterns of sources of which the keys are shown, too.
+        with_auxiliary : bool
+            Also the sources of `auxiliary`.
+        """
+        patterns = (details_for_sources,) if isinstance(details_for_sources, str) else ()
+        return Info(self, patterns or tuple(details_for_sources), with_auxiliary)
+
+    def train_info(self, train_id: int) -> TrainInfo:
+        """Which sources are in the files that have a train, and which of them have data of it.
+
+        Raises
+        ------
+        TrainNotFound
+        """
+        if train_id not in self.train_ids:
+            raise TrainNotFound(train_id, map(str, self.train_ids), where=self.name)
+        return TrainInfo(self, train_id)
+
+    def plot_missing_data(
+        self,
+        min_saved_pct: float = 95,
+        *,
+        expand_instrument: bool = False,
+        ax: Axes | None = None,
+    ) -> Axes:
+        """Draw which trains are missing from the sources that have few of them.
+
+        Parameters
+        ----------
+        min_saved_pct : float
+            Sources with a larger part of the trains, in percent, are left out.
+        expand_instrument : bool
+            Each group of an instrument source by itself.
+        ax : Axes, optional
+        """
+        return plot_missing_data(self, min_saved_pct, by_group=expand_instrument, ax=ax)

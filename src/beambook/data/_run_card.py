@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -69,20 +71,83 @@ class Info(Described):
     Attributes
     ----------
     run : Run
+    details : tuple of str
+        Patterns of sources of which the keys are shown, too.
+    with_auxiliary : bool
     """
 
     run: Run
+    details: tuple[str, ...] = ()
+    with_auxiliary: bool = False
 
     def card(self) -> Card:
         """Describe every source; reads the whole index."""
-        rows = []
-        for name in sorted(self.run.all_sources):
-            source = self.run.source_data(name)
-            counts = np.asarray(source.data_counts(labelled=False))
-            have = int(np.count_nonzero(counts))
-            keys = len(source.keys(inc_timestamps=False))
-            missing = len(counts) - have
-            rows.append((name, source.writer, keys, have, missing, int(counts.max(initial=0))))
-        columns = ("source", "written by", "keys", "trains", "missing", "rows per train")
-        facts = {"trains": span(self.run), "sources": str(len(rows))}
-        return Card("Run", self.run.name, facts, (Table(columns, tuple(rows), "sources"),))
+        tables = [_have_table(self.run, "sources")]
+        tables += [_keys_table(self.run, name) for name in self._detailed]
+        if self.with_auxiliary:
+            tables.append(_have_table(self.run.auxiliary, "auxiliary sources"))
+        facts = {"trains": span(self.run), "sources": str(len(self.run.all_sources))}
+        return Card("Run", self.run.name, facts, tuple(tables))
+
+    @property
+    def _detailed(self) -> list[str]:
+        names = sorted(self.run.all_sources)
+        return [n for n in names if any(fnmatchcase(n, pattern) for pattern in self.details)]
+
+
+@dataclass(frozen=True, repr=False)
+class TrainInfo(Described):
+    """The sources of one train; made by ``run.train_info()``.
+
+    Attributes
+    ----------
+    run : Run
+    train_id : int
+    """
+
+    run: Run
+    train_id: int
+
+    @cached_property
+    def sources(self) -> tuple[str, ...]:
+        """Sources that are in the files which have the train, with or without data."""
+        there = {s for p in self.run.parts if self.train_id in p.event_ids for s in p.sources}
+        return tuple(sorted(there & self.run.all_sources))
+
+    def card(self) -> Card:
+        """Describe the train; reads the index."""
+        at = int(np.searchsorted(self.run.train_ids, self.train_id))
+        one = self.run[[at]]
+        found = [(name, one.source_data(name)) for name in self.sources]
+        rows = tuple(
+            (name, source.store.kind(name), int(source.data_counts(labelled=False).max(initial=0)))
+            for name, source in found
+        )
+        facts = {"position": f"{at} of {len(self.run.train_ids)}"}
+        when = str(np.datetime_as_string(one.train_timestamps(), unit="ms")[0])
+        facts |= {"time": f"{when} UTC"} if when != "NaT" else {}
+        facts["sources"] = f"{sum(n > 0 for *_, n in rows)} of {len(rows)} have data"
+        return Card("Train", str(self.train_id), facts, (Table(("source", "kind", "rows"), rows),))
+
+
+def _have_table(run: Run, title: str) -> Table:
+    rows = []
+    for name in sorted(run.all_sources):
+        source = run.source_data(name)
+        counts = np.asarray(source.data_counts(labelled=False))
+        have = int(np.count_nonzero(counts))
+        keys = len(source.keys(inc_timestamps=False))
+        missing = len(counts) - have
+        rows.append((name, source.writer, keys, have, missing, int(counts.max(initial=0))))
+    columns = ("source", "written by", "keys", "trains", "missing", "rows per train")
+    return Table(columns, tuple(rows), title)
+
+
+def _keys_table(run: Run, name: str) -> Table:
+    source = run.source_data(name)
+    channels = [source.channel(key) for key in sorted(source.keys(inc_timestamps=False))]
+    rows = tuple(
+        (c.key.removesuffix(".value"), str(c.dtype), str(list(c.entry_shape)), c.units)
+        for c in channels
+    )
+    return Table(("key", "type", "entry", "units"), rows, name)

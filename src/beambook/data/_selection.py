@@ -11,13 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from beambook.data._channel import Channel
+from beambook.data._findings import warn
+from beambook.data._native import native
 from beambook.data._source import Source
-from beambook.errors import KeyNotFound, SourceNotFound
+from beambook.errors import DataError, KeyNotFound, SourceNotFound
 
 if TYPE_CHECKING:
     from beambook.data._run import Run
 
-__all__ = ["Selection", "expand", "trains_with_data", "without"]
+__all__ = ["Selection", "aliased", "expand", "trains_with_data", "without"]
 
 Selection = dict[str, frozenset[str] | None]
 
@@ -44,7 +46,7 @@ def expand(run: Run, chosen: Any, key: str = "*") -> Selection:
     SourceNotFound, KeyNotFound
         A pattern matches nothing.
     """
-    if isinstance(chosen, str):
+    if isinstance(chosen := native(chosen), str):
         return _match(run, chosen, key)
     if isinstance(chosen, Source):
         return _merge(_exact(run, chosen.source, chosen.selected))
@@ -102,11 +104,63 @@ def without(run: Run, less: Selection) -> Selection:
     return left
 
 
-def trains_with_data(run: Run, *, every: bool) -> NDArray[np.bool_]:
-    """In which trains every selected source and key has data, or any of them."""
-    sources = (run.source_data(name) for name in run.selection)
-    found = (source.trains_with_data(whole=every) for source in sources)
-    have = [trains for trains in found if trains is not None]
-    if not have:
-        return np.ones(len(run.train_ids), bool)
-    return np.asarray(np.all(have, axis=0) if every else np.any(have, axis=0))
+def aliased(run: Run, *, strict: bool) -> Selection:
+    """Sources and keys of a run that have a short name.
+
+    Parameters
+    ----------
+    run : Run
+    strict : bool
+        Whether a short name of something that is not there is an error.
+
+    Raises
+    ------
+    SourceNotFound, KeyNotFound
+        With `strict`.
+    DataError
+        There is nothing with a short name.
+    """
+    whole = {alias.source for alias in run.aliases.values() if alias.key is None}
+    chosen: dict[str, set[str]] = {source: set() for source in sorted(whole)}
+    for alias in run.aliases.values():
+        if alias.key is not None and alias.source not in whole:
+            chosen.setdefault(alias.source, set()).add(alias.key)
+    if not strict:
+        chosen = {s: found for s, keys in chosen.items() if (found := _existing(run, s, keys))}
+    if not chosen:
+        known = ", ".join(run.aliases) or "none"
+        raise DataError(f"Nothing in {run.name} has a short name", hint=f"Short names: {known}.")
+    return _merge(*(_exact(run, source, keys) for source, keys in chosen.items()))
+
+
+def _existing(run: Run, name: str, keys: set[str]) -> set[str]:
+    """The keys that are there; for a whole source "*", because none means all."""
+    if name not in run.all_sources:
+        return set()
+    source = run.source_data(name)
+    return {key for key in keys if key in source} if keys else {"*"}
+
+
+def trains_with_data(run: Run, *, every: bool, warn_from: float = 1.0) -> NDArray[np.bool_]:
+    """In which trains every selected source and key has data, or any of them.
+
+    Parameters
+    ----------
+    run : Run
+    every : bool
+    warn_from : float
+        Warn if one source loses this part of the trains left, or more.
+    """
+    left = np.full(len(run.train_ids), every)
+    judged = False
+    for name in run.selection:
+        have = run.source_data(name).trains_with_data(whole=every)
+        if have is None:
+            continue
+        judged, before = True, int(np.count_nonzero(left))
+        left = left & have if every else left | have
+        lost = before - int(np.count_nonzero(left))
+        if every and before and lost / before >= warn_from:
+            share = f"{lost}/{before} ({lost / before:.0%})"
+            warn(f"{share} trains dropped when filtering by {name}")
+    return left if judged else np.ones(len(run.train_ids), bool)

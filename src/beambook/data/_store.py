@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from beambook.data._findings import Finding
 from beambook.data._format import Part, Rows, Signal
 
-__all__ = ["Store", "Table", "times_of"]
+__all__ = ["Store", "Table"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -206,17 +206,6 @@ class Store:
         if (source, False) in self._names:
             return name in self._names[source, False]
         return any(self.parts[n].signal(source, name) for n in self.sources[source])
-
-
-def times_of(parts: Iterable[Part], event_ids: NDArray[np.uint64]) -> NDArray[np.datetime64]:
-    """When each event was, by the first part that knows; NaT where none does."""
-    times = np.full(len(event_ids), np.datetime64("NaT"), "M8[ns]")
-    for part in parts:
-        if not np.isnat(times).any():
-            break
-        _, to, of = np.intersect1d(event_ids, part.event_ids, return_indices=True)
-        times[to] = np.where(np.isnat(times[to]), part.times[of], times[to])
-    return times
 
 
 def _joined(arrays: Sequence[NDArray[np.generic]], dtype: type[np.generic]) -> NDArray:  # type: ignore[type-arg]
