@@ -1,0 +1,1 @@
+"""EXtra-data's commands: the same names, options and words."""
