@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from beambook.errors import DamagedFile
 
-__all__ = ["FilePool", "StoredFile", "digest", "pool"]
+__all__ = ["FilePool", "StoredFile", "digest", "most_open", "pool"]
 
 Stamp = tuple[int, int, int]  # inode, size in bytes, time of last change in ns
 
@@ -85,6 +85,18 @@ class FilePool:
 
     def __len__(self) -> int:
         return len(self._handles)
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """Files that are open, the one unused for longest first."""
+        return tuple(self._handles)
+
+    def limit(self, most: int) -> None:
+        """Hold at most so many files open from now on."""
+        with self._lock:
+            self.most = most
+            while len(self._handles) > most and not self._lent:
+                self._drop(next(iter(self._handles)))
 
     @contextmanager
     def open(self, stored: StoredFile) -> Iterator[h5py.File]:
@@ -192,10 +204,11 @@ def _reason(error: OSError, path: Path) -> str:
     return f"{path.name} cannot be read: {text}"
 
 
-def _most_open() -> int:
+def most_open() -> int:
+    """How many files may be held open: a part of what the system allows."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return MOST_OPEN if soft < 0 else max(8, min(MOST_OPEN, soft // 4))
 
 
-pool = FilePool(_most_open())
+pool = FilePool(most_open())
 os.register_at_fork(after_in_child=pool.forget)

@@ -3,22 +3,58 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from beambook.data._hdf5 import StoredFile, pool
+from beambook.data._hdf5 import StoredFile
+from beambook.data._reading import Output, Pieces
+from beambook.data._reading_plan import plan_jobs
 from beambook.data._roi import Roi
-from beambook.errors import DamagedFile
+from beambook.data._threads import Job, share, thread_count
 
-__all__ = ["MOST_EVENTS", "Segment", "open_dataset", "read_index", "read_segments"]
+__all__ = [
+    "MOST_EVENTS",
+    "Plan",
+    "Segment",
+    "open_dataset",
+    "read_index",
+    "read_plans",
+    "read_segments",
+]
 
 MOST_AT_ONCE = 4 << 20  # bytes between the first and the last piece of an index
 FEW_PIECES = 64  # so many are read as well by HDF5
 MOST_EVENTS = 10_000_000  # in one file: eleven days at 10 Hz
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """Which rows of one data set go where.
+
+    Attributes
+    ----------
+    file : StoredFile
+    dataset : str
+        Path within the file.
+    source : ndarray of int64, (pieces,)
+        First row of each piece in the data set.
+    target : ndarray of int64, (pieces,)
+        Its place in the result: first row.
+    count : ndarray of int64, (pieces,)
+        Number of its rows, which are consecutive in both.
+    """
+
+    file: StoredFile
+    dataset: str
+    source: NDArray[np.int64]
+    target: NDArray[np.int64]
+    count: NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -29,6 +65,65 @@ class Segment:
     dataset: str
     start: int
     stop: int
+
+
+def read_plans(
+    plans: Sequence[Plan], out: NDArray[Any], roi: Roi, *, threads: int | None = None
+) -> NDArray[Any]:
+    """Fill `out` with rows of any number of data sets.
+
+    Plain numbers, compressed or not, are read past HDF5 by several threads; what is unusual is
+    left to HDF5. Many threads may call this at once, best with ``threads=1``.
+
+    Parameters
+    ----------
+    plans : sequence of Plan
+    out : ndarray, (rows, ...)
+        Entries cut as `roi` says. Rows that no plan mentions are left as they are.
+    roi : Roi
+        Of the entries of all plans.
+    threads : int, optional
+        By default ``BEAMBOOK_THREADS``, or as many as there are cores, up to 8.
+
+    Returns
+    -------
+    ndarray
+        `out`
+
+    Raises
+    ------
+    DamagedFile
+        Rows cannot be read, or the file was replaced; nothing is left out in silence.
+    IndexError
+        A plan does not fit `out`.
+
+    Examples
+    --------
+    ::
+
+        rows = np.array([0]), np.array([0]), np.array([100])
+        plan = Plan(part.file, signal.dataset, *rows)
+        frames = read_plans([plan], np.empty((100, 512, 128), "f4"), Roi.of((), (512, 128)))
+    """
+    output = Output(out, roi)
+    jobs: list[Job] = []
+    for plan in plans:
+        if len(pieces := _pieces_of(plan, len(out))):
+            jobs += plan_jobs(plan.file, plan.dataset, pieces, output)
+    share(jobs, thread_count(threads))
+    return out
+
+
+def _pieces_of(plan: Plan, rows: int) -> Pieces:
+    """Its pieces that are not empty; refused where they would be outside of the result."""
+    taken = plan.count > 0
+    pieces = Pieces(plan.source, plan.target, plan.count)
+    pieces = pieces if taken.all() else pieces[taken]
+    if len(pieces):
+        lowest = min(int(pieces.source.min()), int(pieces.target.min()))
+        if lowest < 0 or int((pieces.target + pieces.count).max()) > rows:
+            raise IndexError(f"Rows of {plan.dataset} do not fit into an array of {rows}")
+    return pieces
 
 
 def read_segments(segments: tuple[Segment, ...], out: NDArray[Any], roi: Roi) -> NDArray[Any]:
@@ -46,34 +141,15 @@ def read_segments(segments: tuple[Segment, ...], out: NDArray[Any], roi: Roi) ->
     DamagedFile
         Rows cannot be read; nothing is left out in silence.
     """
-    cursor = 0
-    for segment in segments:
-        rows = segment.stop - segment.start
-        try:
-            with pool.open(segment.file) as file:
-                dataset = file[segment.dataset.encode(errors="surrogateescape")]
-                _read(dataset, segment, out[cursor : cursor + rows], roi)
-        except (OSError, KeyError, RuntimeError) as error:
-            if isinstance(error, DamagedFile):
-                raise
-            raise DamagedFile(
-                f"Rows {segment.start}:{segment.stop} of {segment.dataset} "
-                f"in {segment.file.path.name} cannot be read ({error})"
-            ) from error
-        cursor += rows
-    return out
-
-
-def _read(dataset: h5py.Dataset, segment: Segment, out: NDArray[Any], roi: Roi) -> None:
-    where = (slice(segment.start, segment.stop), *roi.stored)
-    if h5py.check_string_dtype(dataset.dtype) is not None and dataset.dtype.kind == "O":
-        rows = dataset.asstr(errors="surrogateescape")[where]
-    elif not roi.rest and out.flags.c_contiguous and out.size and out.dtype == dataset.dtype:
-        dataset.read_direct(out, where)
-        return
-    else:
-        rows = dataset[where]
-    out[...] = rows[roi.rest] if roi.rest else rows
+    plans: list[Plan] = []
+    at = 0
+    for (file, dataset), group in groupby(segments, lambda s: (s.file, s.dataset)):
+        start, stop = np.array([(s.start, s.stop) for s in group], np.int64).T
+        count = stop - start
+        target = at + np.cumsum(count) - count
+        plans.append(Plan(file, dataset, start, target, count))
+        at += int(count.sum())
+    return read_plans(plans, out, roi)
 
 
 def read_index(file: h5py.File, path: str) -> NDArray[Any] | None:

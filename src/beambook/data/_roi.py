@@ -27,12 +27,15 @@ class Roi:
         Shape of an entry after both.
     kept : tuple of int
         The axes of the entry that are still there.
+    entry : tuple of int
+        Shape of an entry before both.
     """
 
     stored: tuple[slice, ...]
     rest: tuple[Any, ...]
     shape: tuple[int, ...]
     kept: tuple[int, ...]
+    entry: tuple[int, ...] = ()
 
     @classmethod
     def of(cls, roi: Any, entry_shape: tuple[int, ...]) -> Roi:
@@ -55,6 +58,7 @@ class Roi:
             () if plain else (slice(None), *(rest for _, rest in pairs)),
             shape,
             kept,
+            tuple(entry_shape),
         )
 
     @staticmethod

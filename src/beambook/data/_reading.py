@@ -1,0 +1,186 @@
+"""Rows of data sets read past HDF5: plans cut into reads of the file that threads share.
+
+HDF5 reads piece by piece, copies each through its cache, and lets one thread at a time do so.
+Here neighbours are read in one call, where possible to where they belong; see
+`beambook.data._chunks` for how their place in the file is known.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from beambook.data._roi import Roi
+
+__all__ = ["Box", "Output", "Pieces", "ReadError", "borrowed", "read_into"]
+
+Int = NDArray[np.int64]
+
+MOST_KEPT = 32 << 20  # bytes of a buffer that is kept for the next reading
+_buffers: deque[NDArray[np.uint8]] = deque(maxlen=8)
+
+
+class ReadError(Exception):
+    """A read of the file that did not give all bytes."""
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """Consecutive rows of a data set and where they go; see `Plan`."""
+
+    source: Int
+    target: Int
+    count: Int
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    def __getitem__(self, which: Any) -> Pieces:
+        return Pieces(self.source[which], self.target[which], self.count[which])
+
+    def split(self, rows: int) -> Pieces:
+        """Cut where a multiple of `rows` is passed."""
+        first = self.source // rows
+        parts = (self.source + self.count - 1) // rows - first + 1
+        if len(parts) == int(parts.sum()):
+            return self
+        of = np.repeat(np.arange(len(self)), parts)
+        within = np.arange(len(of)) - np.repeat(np.cumsum(parts) - parts, parts)
+        start = np.maximum(self.source[of], (first[of] + within) * rows)
+        stop = np.minimum((self.source + self.count)[of], (first[of] + within + 1) * rows)
+        return Pieces(start, self.target[of] + start - self.source[of], stop - start)
+
+    def rows(self) -> tuple[Int, Int]:
+        """Source and target of each row."""
+        within = np.arange(int(self.count.sum())) - np.repeat(
+            np.cumsum(self.count) - self.count, self.count
+        )
+        source = np.repeat(self.source, self.count) + within
+        return source, np.repeat(self.target, self.count) + within
+
+
+@dataclass(frozen=True)
+class Box:
+    """The smallest stretch of an entry that holds its region of interest.
+
+    Attributes
+    ----------
+    start, size : int
+        In bytes.
+    shape : tuple of int
+        Of the elements in it.
+    within : tuple of slice
+        The region of interest in them.
+    whole : bool
+        Whether the region of interest is all of them.
+    """
+
+    start: int
+    size: int
+    shape: tuple[int, ...]
+    within: tuple[slice, ...]
+    whole: bool
+
+    @classmethod
+    def of(cls, roi: Roi, itemsize: int) -> Box:
+        """Of each entry of numbers of so many bytes."""
+        entry = roi.entry
+        axis = next((i for i, (s, n) in enumerate(zip(roi.stored, entry, strict=True))
+                     if n > 1 and _length(s, n) != 1), len(entry))  # fmt: skip
+        inner = prod(entry[axis + 1 :]) * itemsize
+        start, shape, within = 0, [], []
+        for i, (part, n) in enumerate(zip(roi.stored, entry, strict=True)):
+            if i > axis:
+                shape.append(n)
+                within.append(part)
+                continue
+            stride = prod(entry[i + 1 :]) * itemsize
+            first, length = part.start, _length(part, n)
+            last = first + (length - 1) * part.step + 1 if length else first
+            start += first * stride
+            shape.append(last - first)
+            within.append(slice(0, last - first, part.step))
+        size = shape[axis] * inner if axis < len(entry) else itemsize
+        whole = all(w.step == 1 and _length(w, n) == n for w, n in zip(within, shape, strict=True))
+        return cls(start, size, tuple(shape), tuple(within), whole)
+
+
+def _length(part: slice, size: int) -> int:
+    return len(range(*part.indices(size)))
+
+
+class Output:
+    """Where rows go, and what of them."""
+
+    def __init__(self, out: NDArray[Any], roi: Roi) -> None:
+        self.array = out
+        self.roi = roi
+
+    def takes(self, dtype: np.dtype[Any]) -> bool:
+        """Whether bytes of this type can be read to where they belong."""
+        return bool(self.array.flags.c_contiguous and self.array.dtype == dtype)
+
+    def bytes(self) -> NDArray[np.uint8]:
+        """All of it, as bytes."""
+        return self.array.reshape(-1).view(np.uint8)
+
+    def put(self, rows: NDArray[Any], target: Int) -> None:
+        """Put rows, cut by all but the last step of the region of interest, at `target`."""
+        if self.roi.rest:
+            rows = rows[self.roi.rest]
+        first, number = int(target[0]), len(target)
+        if int(target[-1]) - first == number - 1 and _rising(target):
+            self.array[first : first + number] = rows
+        else:
+            self.array[target] = rows
+
+
+def _rising(target: Int) -> bool:
+    return bool(len(target) < 3 or np.all(target[1:] - target[:-1] == 1))
+
+
+@contextmanager
+def borrowed(size: int) -> Iterator[NDArray[np.uint8]]:
+    """Lend a buffer of at least so many bytes, used before if possible: new ones cost page faults.
+
+    Its contents are whatever they are.
+    """
+    try:
+        buffer = _buffers.pop()
+    except IndexError:
+        buffer = np.empty(0, np.uint8)
+    if len(buffer) < size:
+        buffer = np.empty(1 << max(16, (size - 1).bit_length()), np.uint8)
+    try:
+        yield buffer[:size]
+    finally:
+        if len(buffer) <= MOST_KEPT:
+            _buffers.append(buffer)
+
+
+def read_into(fd: int, view: memoryview, offset: int) -> None:
+    """Fill `view` with the bytes of the file from `offset` on.
+
+    Raises
+    ------
+    ReadError
+        The file ends before, or the system cannot read it.
+    """
+    try:
+        got = os.preadv(fd, [view], offset)
+        while got < len(view):
+            more = os.preadv(fd, [view[got:]], offset + got)
+            if not more:
+                end = os.fstat(fd).st_size
+                raise ReadError(f"the file ends at {end}, before byte {offset + len(view)}")
+            got += more
+    except (OSError, OverflowError) as error:
+        raise ReadError(str(error)) from error
