@@ -19,10 +19,11 @@ from beambook.data._health import opening_findings
 from beambook.data._inputs import note
 from beambook.data._layout import alias_files, find_proposal, find_runs, proposal_of
 from beambook.data._run import Run
+from beambook.data._sidecar import Sidecar
 from beambook.data._store import Store
 from beambook.errors import DamagedFile, DataError, RunNotFound
 
-__all__ = ["FORMATS", "open_file", "open_run"]
+__all__ = ["FORMATS", "open_file", "open_files", "open_run"]
 
 FORMATS: tuple[Format, ...] = (Euxfel(),)
 WORTH_A_WARNING = {"unreadable file", "missing sequence", "duplicated trains"}
@@ -200,11 +201,33 @@ def _open_folder(folder: Path, include: str, *, suspect: bool) -> Run:
     if not chosen:
         hint = f"{len(files)} others are there, e.g. {files[0].name}." if files else ""
         raise RunNotFound(f"No HDF5 file {include!r} in {folder}", hint=hint)
-    parts, unreadable = read_parts(chosen)
+    return open_files(chosen, folder, suspect=suspect)
+
+
+def open_files(paths: Sequence[Path], folder: Path | None = None, *, suspect: bool = True) -> Run:
+    """Open these files as a run.
+
+    Parameters
+    ----------
+    paths : sequence of Path
+    folder : Path, optional
+        The run's folder that they are all in, if they are of one run.
+    suspect : bool
+        Whether to take trains whose id the file itself doubts.
+
+    Raises
+    ------
+    DamagedFile
+        None of the files can be read.
+    """
+    parts, unreadable = (
+        read_parts(paths) if folder is None else Sidecar(folder.absolute(), read_part).parts(paths)
+    )
+    where = folder or paths[0]
     if not parts:
         first = unreadable[0].detail
-        raise DamagedFile(f"None of the {len(chosen)} files in {folder} can be read: {first}")
-    return _run(parts, folder.name, folder, suspect=suspect, unreadable=unreadable)
+        raise DamagedFile(f"None of the {len(paths)} files in {where} can be read: {first}")
+    return _run(parts, where.name, where, suspect=suspect, unreadable=unreadable)
 
 
 def data_files(folder: Path) -> list[Path]:
