@@ -62,6 +62,8 @@ def _needs_prefix(entries: Sequence[_Entry]) -> bool:
     if len({entry.aggregator for entry in entries}) > 1:
         return True
     source = entries[0].source
+    if "@" in source:  # written by us, with the aggregator it was from
+        return False
     return not any(source.endswith(real) for entry in entries for real in entry.part.sources)
 
 

@@ -24,6 +24,7 @@ from beambook.data._findings import Finding
 from beambook.data._format import Rows, Signal
 from beambook.data._hdf5 import StoredFile, digest, pool
 from beambook.data._read import MOST_EVENTS, open_dataset, read_index
+from beambook.data._virtual import whole_rows
 from beambook.errors import DamagedFile
 
 __all__ = ["SECTIONS", "Euxfel", "entries_of"]
@@ -147,11 +148,12 @@ class EuxfelPart:
             group = "" if slow else name.partition(".")[0]
             beside = f"{base}/{group}/pulseId"
             by_pulse = bool(group) and open_dataset(file, beside) is not None
+            shape = (whole_rows(stored, self.file.path.parent), *stored.shape[1:])
             return Signal(
                 path,
                 group,
                 np.dtype(object) if is_text(stored.dtype) else stored.dtype,
-                stored.shape,
+                shape,
                 entry_dims(source, name, stored.shape[1:], by_pulse=by_pulse),
                 units(file, stored, path),
                 f"{group}.pulseId" if by_pulse else "",

@@ -32,9 +32,12 @@ from beambook.data._times import labelled_times, python_times, times_of
 from beambook.data._train import read_trains
 from beambook.data._trains import TrainIds, choose_trains, split
 from beambook.data._union import union
+from beambook.data._write import virtual_dataset, write_run, write_virtual
 from beambook.errors import DataError, SourceNotFound, TrainNotFound
+from beambook.events import Reporter
 
 if TYPE_CHECKING:
+    import h5py
     from matplotlib.axes import Axes
 
 __all__ = ["Run"]
@@ -535,6 +538,35 @@ class Run(Familiar, Described):
             It does not take trains that are in several files of a source.
         """
         return collection(self.store, self.train_ids, self.selection, self.aliases)
+
+    # --- writing ----------------------------------------------------------
+
+    def write(
+        self, path: str | Path, *, overwrite: bool = False, reporter: Reporter | None = None
+    ) -> Path:
+        """Write what is selected to one file of the same format; see `write_run`."""
+        return write_run(self, path, overwrite=overwrite, reporter=reporter)
+
+    def write_virtual(
+        self, path: str | Path, *, overwrite: bool = False, reporter: Reporter | None = None
+    ) -> Path:
+        """Write a file that stands for what is selected, without data; see `write_virtual`."""
+        return write_virtual(self, path, overwrite=overwrite, reporter=reporter)
+
+    def get_virtual_dataset(
+        self, source: str, key: str, filename: str | Path | None = None, *, overwrite: bool = False
+    ) -> h5py.Dataset:
+        """A channel as an HDF5 data set, open for reading; see `virtual_dataset`.
+
+        Parameters
+        ----------
+        source, key : str
+        filename : str or Path, optional
+            The file that holds it; a temporary one by default.
+        overwrite : bool
+            Whether a file of this name may be replaced.
+        """
+        return virtual_dataset(self, source, key, filename, overwrite=overwrite)
 
     # --- closing ----------------------------------------------------------
 
