@@ -249,3 +249,15 @@ def test_progress(run, tmp_path):
     assert [p.done for p in told] == [0, 1, 2, 3]
     assert {p.total for p in told} == {3}
     assert told[0].task == "write r0001"
+
+
+def test_an_index_does_not_remember_virtual_rows(run, small_run, tmp_path):
+    """What is there of them depends on other files."""
+    folder = tmp_path / "r0002"
+    folder.mkdir()
+    run.write_virtual(folder / RAW)
+    os.utime(folder / RAW, (1, 1))
+    assert open_run(folder)[XGM, "data.intensityTD"].shape == (20, 8)
+    (small_run / "RAW-R0001-DA01-S00001.h5").unlink()
+    with pytest.warns(DataWarning, match="rows of 8 trains are not all in the files"):
+        assert open_run(folder)[XGM, "data.intensityTD"].shape == (12, 8)

@@ -24,7 +24,7 @@ from beambook.data._findings import Finding
 from beambook.data._format import Rows, Signal
 from beambook.data._hdf5 import StoredFile, digest, pool
 from beambook.data._read import MOST_EVENTS, open_dataset, read_index
-from beambook.data._virtual import whole_rows
+from beambook.data._virtual import is_virtual, whole_rows
 from beambook.errors import DamagedFile
 
 __all__ = ["SECTIONS", "Euxfel", "entries_of"]
@@ -157,6 +157,7 @@ class EuxfelPart:
                 entry_dims(source, name, stored.shape[1:], by_pulse=by_pulse),
                 units(file, stored, path),
                 f"{group}.pulseId" if by_pulse else "",
+                is_virtual(stored),
             )
 
     def rows(self, source: str, group: str) -> Rows | None:

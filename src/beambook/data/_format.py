@@ -38,6 +38,8 @@ class Signal:
     pulse_key : str
         The key beside this one that has the pulse id of each row; empty when rows are not
         pulses.
+    virtual : bool
+        Whether rows are in other files, so that what is there depends on these, too.
     """
 
     dataset: str
@@ -47,6 +49,7 @@ class Signal:
     dims: tuple[str, ...]
     units: str = ""
     pulse_key: str = ""
+    virtual: bool = False
 
 
 @dataclass(frozen=True, eq=False)

@@ -69,10 +69,12 @@ def pack_signal(signal: Signal | None) -> list[Any] | None:
     Raises
     ------
     ValueError
-        Its type says more than can be stored.
+        Its type says more than can be stored, or its rows are in other files.
     """
     if signal is None:
         return None
+    if signal.virtual:
+        raise ValueError("virtual")
     if not _plain(signal.dtype) or (signal.dtype.names and signal.dtype.hasobject):
         raise ValueError("type")
     kind = dtype_to_descr(signal.dtype)

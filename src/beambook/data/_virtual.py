@@ -7,7 +7,12 @@ from pathlib import Path
 
 import h5py
 
-__all__ = ["whole_rows"]
+__all__ = ["is_virtual", "whole_rows"]
+
+
+def is_virtual(dataset: h5py.h5d.DatasetID) -> bool:
+    """Whether a data set only stands for rows that are elsewhere."""
+    return bool(dataset.get_create_plist().get_layout() == h5py.h5d.VIRTUAL)
 
 
 def whole_rows(dataset: h5py.h5d.DatasetID, folder: Path) -> int:
@@ -23,9 +28,9 @@ def whole_rows(dataset: h5py.h5d.DatasetID, folder: Path) -> int:
         Where the file is that it is in; names of other files are relative to it.
     """
     rows = int(dataset.shape[0])
-    layout = dataset.get_create_plist()
-    if layout.get_layout() != h5py.h5d.VIRTUAL:
+    if not is_virtual(dataset):
         return rows
+    layout = dataset.get_create_plist()
     known: dict[str, bool] = {}
     for number in range(layout.get_virtual_count()):
         name = layout.get_virtual_filename(number)
