@@ -37,7 +37,7 @@ def unpack(coded: list[Any] | str) -> NDArray[np.int64]:
     """Undo `pack`; at most as many numbers as a file may have events."""
     if isinstance(coded, str):
         return np.cumsum(np.frombuffer(b64decode(coded, validate=True), "<i8"), dtype=np.int64)
-    if not coded:
+    if coded == []:
         return np.zeros(0, np.int64)
     first, steps, times = coded
     if min(times, default=0) < 0 or sum(times) >= MOST_EVENTS:
