@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from stat import S_ISREG
 
-from beambook.data._hdf5 import Stamp, StoredFile, most_open, pool
+from beambook.data._hdf5 import FilePool, Stamp, StoredFile, pool
 from beambook.errors import DamagedFile
 
 __all__ = ["Descriptors", "Lent", "descriptors"]
@@ -40,13 +40,16 @@ class Descriptors:
     """Descriptors of files, at most so many that nobody uses; any number of threads at once.
 
     Unlike a `FilePool` it lends without a lock: `os.pread` has no position that threads
-    could quarrel about.
+    could quarrel about. As many are open as `pool` may have files, and what it closes is
+    closed here.
     """
 
-    def __init__(self, most: int) -> None:
-        self.most = most
+    def __init__(self, pool: FilePool) -> None:
+        self.pool = pool
+        pool.companions.append(self)
         self._lock = threading.Lock()
         self._open: OrderedDict[Path, Lent] = OrderedDict()
+        self._released: list[Path] = []
 
     def __len__(self) -> int:
         return len(self._open)
@@ -70,10 +73,16 @@ class Descriptors:
             self._give_back(lent)
 
     def release(self, path: Path) -> None:
-        """Close a file's descriptor; at once, or when its last user is done."""
-        with self._lock:
-            if (lent := self._open.pop(path, None)) is not None:
-                _drop(lent)
+        """Close a file's descriptor; at once, or when its last user is done.
+
+        The garbage collector calls this at any time, also in a thread that has the lock.
+        """
+        self._released.append(path)
+        if self._lock.acquire(blocking=False):
+            try:
+                self._drop_released()
+            finally:
+                self._lock.release()
 
     def close(self) -> None:
         """Close all; those in use when they are given back."""
@@ -87,6 +96,12 @@ class Descriptors:
         for lent in self._open.values():
             os.close(lent.fd)
         self._open = OrderedDict()
+        self._released = []
+
+    def _drop_released(self) -> None:
+        while self._released:
+            if (lent := self._open.pop(self._released.pop(), None)) is not None:
+                _drop(lent)
 
     def _take(self, stored: StoredFile) -> Lent:
         now = _stamp(stored.path, stored.path.name)
@@ -106,9 +121,10 @@ class Descriptors:
             lent.users -= 1
             if lent.dropped and not lent.users:
                 os.close(lent.fd)
+            self._drop_released()
 
     def _drop_oldest(self) -> None:
-        while len(self._open) > self.most:
+        while len(self._open) > self.pool.most:
             _drop(self._open.popitem(last=False)[1])
 
     def _new(self, path: Path) -> Lent:
@@ -155,5 +171,5 @@ def _refuse_if_changed(stored: StoredFile, lent: Lent) -> None:
             raise DamagedFile(f"{stored.path.name} is being replaced", hint="Open the run again.")
 
 
-descriptors = Descriptors(most_open())
+descriptors = Descriptors(pool)
 os.register_at_fork(after_in_child=descriptors.forget)

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
 from stat import S_ISREG
-from typing import Any
+from typing import Any, Protocol
 
 import h5py
 import numpy as np
@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from beambook.errors import DamagedFile
 
-__all__ = ["FilePool", "StoredFile", "digest", "most_open", "pool"]
+__all__ = ["FilePool", "StoredFile", "digest", "pool"]
 
 Stamp = tuple[int, int, int]  # inode, size in bytes, time of last change in ns
 
@@ -45,11 +45,15 @@ class StoredFile:
         A data set, how many of its leading values were used, and their digest:
         when the stamp differs later, the file is read on only if these are unchanged
         (it has grown), because rows would else belong to other events.
+    live : bool
+        Whether it is being written: it is read without a lock, and rows that HDF5 does not
+        find in it are an error, not fill values.
     """
 
     path: Path
     stamp: Stamp
     guard: tuple[str, int, bytes] = ("", 0, b"")
+    live: bool = False
 
     @classmethod
     def of(cls, path: Path) -> StoredFile:
@@ -69,6 +73,16 @@ class _Handle:
     trusted: set[StoredFile] = field(default_factory=set)
 
 
+class Companion(Protocol):
+    """What else holds files open."""
+
+    def release(self, path: Path) -> None:
+        """Close one file when nobody uses it any more."""
+
+    def close(self) -> None:
+        """Close all."""
+
+
 class FilePool:
     """Open files, at most so many of them; the one unused for longest is closed first.
 
@@ -82,6 +96,7 @@ class FilePool:
         self._handles: OrderedDict[Path, _Handle] = OrderedDict()
         self._lent = 0
         self._released: list[Path] = []
+        self.companions: list[Companion] = []
 
     def __len__(self) -> int:
         return len(self._handles)
@@ -120,6 +135,8 @@ class FilePool:
 
         The garbage collector calls this at any time, also while a file is being read.
         """
+        for other in self.companions:
+            other.release(path)
         self._released.append(path)
         if self._lock.acquire(blocking=False):
             try:
@@ -129,6 +146,8 @@ class FilePool:
 
     def close(self) -> None:
         """Close all."""
+        for other in self.companions:
+            other.close()
         with self._lock:
             while self._handles:
                 self._handles.popitem()[1].file.close()
@@ -148,7 +167,7 @@ class FilePool:
         handle = self._handles.get(stored.path)
         if handle is None or handle.stamp != stamp:
             self._drop(stored.path)
-            handle = self._handles[stored.path] = _Handle(self._new(stored.path), stamp)
+            handle = self._handles[stored.path] = _Handle(self._new(stored), stamp)
         self._handles.move_to_end(stored.path)
         if stored not in handle.trusted:
             _refuse_if_changed(stored, handle)
@@ -157,18 +176,34 @@ class FilePool:
             self._drop(next(iter(self._handles)))
         return handle
 
-    def _new(self, path: Path) -> h5py.File:
+    def _new(self, stored: StoredFile) -> h5py.File:
         try:
-            return h5py.File(path, "r")
+            return _open(stored)
         except OSError as error:
             if error.errno != errno.EMFILE:
-                raise DamagedFile(_reason(error, path)) from error
+                raise DamagedFile(_reason(error, stored.path)) from error
         self.close()
-        return h5py.File(path, "r")
+        return _open(stored)
 
     def _drop(self, path: Path) -> None:
         if (handle := self._handles.pop(path, None)) is not None:
             handle.file.close()
+
+
+def _open(stored: StoredFile) -> h5py.File:
+    """Open for reading; a file that is being written without a lock, which could stop the writer.
+
+    Writers of the newer kind of file mark it. HDF5 reads it then only if they follow its
+    protocol for one writer and many readers (SWMR).
+    """
+    if not stored.live:
+        return h5py.File(stored.path, "r")
+    try:
+        return h5py.File(stored.path, "r", locking=False)
+    except OSError as error:
+        if "already open for write" not in str(error):
+            raise
+    return h5py.File(stored.path, "r", locking=False, swmr=True)
 
 
 def _stamp(path: Path) -> Stamp:
@@ -199,16 +234,22 @@ def _reason(error: OSError, path: Path) -> str:
         return f"{path.name} is truncated: {there} of {wanted} bytes are there"
     if path.stat().st_size == 0:
         return f"{path.name} is empty"
+    if "unable to lock file" in text:
+        return f"{path.name} is being written: its writer has locked it; open the run with live=True"
+    if "already open for" in text:
+        return (
+            f"{path.name} is being written, or its writer died, and HDF5 refuses to read it "
+            "(it is marked as open for writing; h5clear -s removes the mark of a dead writer)"
+        )
     if "signature not found" in text:
         return f"{path.name} is not an HDF5 file, or its beginning is lost"
     return f"{path.name} cannot be read: {text}"
 
 
-def most_open() -> int:
-    """How many files may be held open: a part of what the system allows."""
+def _most_open() -> int:
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return MOST_OPEN if soft < 0 else max(8, min(MOST_OPEN, soft // 4))
 
 
-pool = FilePool(most_open())
+pool = FilePool(_most_open())
 os.register_at_fork(after_in_child=pool.forget)

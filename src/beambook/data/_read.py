@@ -28,6 +28,7 @@ __all__ = [
     "read_segments",
 ]
 
+SMALLEST_BLOCK, LARGEST_BLOCK = 256 << 10, 8 << 20  # bytes that a thread reads in one go
 MOST_AT_ONCE = 4 << 20  # bytes between the first and the last piece of an index
 FEW_PIECES = 64  # so many are read as well by HDF5
 MOST_EVENTS = 10_000_000  # in one file: eleven days at 10 Hz
@@ -105,12 +106,13 @@ def read_plans(
         plan = Plan(part.file, signal.dataset, *rows)
         frames = read_plans([plan], np.empty((100, 512, 128), "f4"), Roi.of((), (512, 128)))
     """
-    output = Output(out, roi)
+    output, number = Output(out, roi), thread_count(threads)
+    block = min(LARGEST_BLOCK, max(SMALLEST_BLOCK, out.nbytes // (8 * number)))
     jobs: list[Job] = []
     for plan in plans:
         if len(pieces := _pieces_of(plan, len(out))):
-            jobs += plan_jobs(plan.file, plan.dataset, pieces, output)
-    share(jobs, thread_count(threads))
+            jobs += plan_jobs(plan.file, plan.dataset, pieces, output, block=block)
+    share(jobs, number)
     return out
 
 

@@ -12,15 +12,19 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from math import prod
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from beambook.data._chunks import Layout
+from beambook.data._hdf5 import StoredFile
 from beambook.data._roi import Roi
+from beambook.errors import DamagedFile
 
-__all__ = ["Box", "Output", "Pieces", "ReadError", "borrowed", "read_into"]
+__all__ = ["Box", "Origin", "Output", "Pieces", "ReadError", "borrowed", "read_into"]
 
 Int = NDArray[np.int64]
 
@@ -30,6 +34,23 @@ _buffers: deque[NDArray[np.uint8]] = deque(maxlen=8)
 
 class ReadError(Exception):
     """A read of the file that did not give all bytes."""
+
+
+@dataclass(frozen=True)
+class Origin:
+    """A data set of a file, and where its rows are in it."""
+
+    file: StoredFile
+    dataset: str
+    layout: Layout
+
+    def damaged(self, pieces: Pieces, reason: object) -> DamagedFile:
+        """The error to raise when these rows cannot be read."""
+        first, stop = int(pieces.source.min()), int((pieces.source + pieces.count).max())
+        return DamagedFile(
+            f"Rows {first}:{stop} of {self.dataset} in {self.file.path.name} cannot be read "
+            f"({reason})"
+        )
 
 
 @dataclass(frozen=True)
@@ -123,6 +144,10 @@ class Output:
     def __init__(self, out: NDArray[Any], roi: Roi) -> None:
         self.array = out
         self.roi = roi
+        self.drops_only = all(
+            item == slice(None) if isinstance(item, slice) else type(item) is int and item == 0
+            for item in roi.rest
+        )
 
     def takes(self, dtype: np.dtype[Any]) -> bool:
         """Whether bytes of this type can be read to where they belong."""
@@ -184,3 +209,31 @@ def read_into(fd: int, view: memoryview, offset: int) -> None:
             got += more
     except (OSError, OverflowError) as error:
         raise ReadError(str(error)) from error
+
+
+def windows(at: Int, size: Int | int, *, gap: int, most: int) -> list[tuple[int, int]]:
+    """Cut reads of ``size`` bytes at rising offsets into groups that are read in one go.
+
+    Parameters
+    ----------
+    at : ndarray of int64
+    size : int or ndarray of int64
+    gap : int
+        As many bytes that nobody wants may be read with the others.
+    most : int
+        So many bytes from the first offset of a group to its last one.
+
+    Returns
+    -------
+    list of (int, int)
+        First and last but one of each group.
+    """
+    if not len(at):
+        return []
+    step = np.diff(at)
+    apart = step > (size if isinstance(size, int) else size[:-1]) + gap
+    begin = np.maximum.accumulate(np.where(np.append(True, apart), at, at[0]))
+    turn = (at - begin) // most
+    breaks = np.flatnonzero(apart | (turn[1:] != turn[:-1])) + 1
+    edges = [0, *breaks.tolist(), len(at)]
+    return list(pairwise(edges))

@@ -88,7 +88,7 @@ def _full(roi: tuple[Any, ...], ndim: int) -> tuple[Any, ...]:
 def _split(item: Any, size: int) -> tuple[slice, Any]:
     if _is_whole(item):
         at = int(item) + size if item < 0 else int(item)
-        return slice(at, at + 1), 0
+        return slice(at, at + 1, 1), 0
     if isinstance(item, slice) and (item.step is None or item.step > 0):
         return slice(*item.indices(size)), slice(None)
-    return slice(None), item
+    return slice(0, size, 1), item

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from threading import Thread
@@ -13,7 +14,22 @@ __all__ = ["Job", "share", "thread_count"]
 
 MOST = 8
 
-Job = Callable[[], None]
+WORTH_A_THREAD = 512 << 10  # bytes; to start one takes as long as to read 256 KiB
+
+
+@dataclass(frozen=True)
+class Job:
+    """A piece of work.
+
+    Attributes
+    ----------
+    run : callable
+    size : int
+        About how many bytes it goes through.
+    """
+
+    run: Callable[[], None]
+    size: int
 
 
 def thread_count(wanted: int | None = None) -> int:
@@ -30,9 +46,10 @@ def share(jobs: Iterable[Job], threads: int) -> None:
     When it returns no thread works on the jobs any more.
     """
     left, errors = deque(jobs), list[BaseException]()
+    worth = sum(job.size for job in left) // WORTH_A_THREAD
     helpers = [
         Thread(target=_help, args=(left, errors), daemon=True, name="beambook-read")
-        for _ in range(min(threads, len(left)) - 1)
+        for _ in range(min(threads, len(left), worth) - 1)
     ]
     try:
         _start(helpers)
@@ -60,7 +77,7 @@ def _work(left: deque[Job]) -> None:
             job = left.popleft()
         except IndexError:
             return
-        job()
+        job.run()
 
 
 def _help(left: deque[Job], errors: list[BaseException]) -> None:
