@@ -69,7 +69,7 @@ class Train(Described, Mapping[str, dict[str, Any]]):
         return Card("Train", str(self.id), {"sources": str(len(self))}, (table,))
 
 
-def read_trains(run: Run, *, keep_dims: bool = False) -> Iterator[Train]:
+def read_trains(run: Run, *, keep_dims: bool = False, old_names: bool = False) -> Iterator[Train]:
     """Go through the trains of a run, reading ahead at most 64 MiB (or one train).
 
     Parameters
@@ -77,10 +77,14 @@ def read_trains(run: Run, *, keep_dims: bool = False) -> Iterator[Train]:
     run : Run
     keep_dims : bool
         Keep the first axis where a train has one row.
+    old_names : bool
+        Give the data of sources under their old names, too.
     """
+    old = run.legacy_sources
+    twins = {n: new for n, new in old.items() if old_names and _same_keys(run, n, new)}
     channels = [
         channel
-        for source in sorted(run.all_sources - run.legacy_sources.keys())
+        for source in sorted(run.all_sources - (twins if old_names else old).keys())
         for channel in run.source_data(source).channels()
     ]
     sources = sorted(run.all_sources)
@@ -94,7 +98,13 @@ def read_trains(run: Run, *, keep_dims: bool = False) -> Iterator[Train]:
             for channel, values in zip(channels, found, strict=True):
                 if train_id in values:
                     data[channel.source][channel.key] = values[train_id]
+            for name, new in twins.items():
+                data[name] = data[new] | data[name]
             yield Train(train_id, data)
+
+
+def _same_keys(run: Run, one: str, other: str) -> bool:
+    return other in run.selection and run.selection[one] == run.selection[other]
 
 
 def _by_train(channel: Channel, *, keep_dims: bool) -> dict[int, Any]:

@@ -176,6 +176,10 @@ def _is_whole(value: Any) -> bool:
 
 
 def _shown(value: Any) -> str:
+    if isinstance(value, tuple):
+        return ", ".join(map(_shown, value))
+    if value is Ellipsis:
+        return "..."
     if not isinstance(value, slice):
         return repr(value)
     ends = [("" if e is None else str(e)) for e in (value.start, value.stop, value.step)]

@@ -1,0 +1,1 @@
+"""EXtra-data's names on beambook."""
