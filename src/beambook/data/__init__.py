@@ -7,11 +7,23 @@ is read when it is asked for. Formats are behind a Protocol; the European XFEL's
 from beambook.data._aliases import Alias, Aliases
 from beambook.data._channel import Channel
 from beambook.data._check import check
+from beambook.data._detector import Detector
+from beambook.data._detector_channel import DetectorChannel
+from beambook.data._detector_types import (
+    AGIPD1M,
+    AGIPD500K,
+    DSSC1M,
+    JUNGFRAU,
+    LPD1M,
+    LPDMini,
+    LPDSolo,
+)
 from beambook.data._findings import DataWarning, Finding, Findings
 from beambook.data._inputs import inputs as __beambook_inputs__
 from beambook.data._interop import of_extra_data
 from beambook.data._layout import find_proposal
 from beambook.data._native import accept, native
+from beambook.data._nexus_entry import Entry
 from beambook.data._open import open_file, open_run
 from beambook.data._run import Run
 from beambook.data._source import Source
@@ -21,12 +33,22 @@ from beambook.data._trains import by_id, by_index
 accept("extra_data", of_extra_data)
 
 __all__ = [
+    "AGIPD1M",
+    "AGIPD500K",
+    "DSSC1M",
+    "JUNGFRAU",
+    "LPD1M",
     "Alias",
     "Aliases",
     "Channel",
     "DataWarning",
+    "Detector",
+    "DetectorChannel",
+    "Entry",
     "Finding",
     "Findings",
+    "LPDMini",
+    "LPDSolo",
     "Run",
     "Source",
     "Train",

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from beambook.data._findings import DataWarning, Finding, Findings
 from beambook.data._native import native
+from beambook.data._nexus_entry import Entry
 from beambook.data._open import data_files, open_run, read_parts
 from beambook.data._run import Run
 from beambook.data._source import Source
@@ -69,7 +70,8 @@ def check(run: Run | str | Path, *, reporter: Reporter | None = None) -> Finding
 
 
 def _check(run: Run, name: str, reporter: Reporter) -> Findings:
-    found = tuple(dict.fromkeys((*run.problems, *_look(run, reporter))))
+    looked = () if isinstance(run, Entry) else _look(run, reporter)  # events need not count up
+    found = tuple(dict.fromkeys((*run.problems, *looked)))
     return Findings(name, len(run.train_ids), len(run.all_sources), len(run.parts), found)
 
 

@@ -18,6 +18,8 @@ from beambook.data._hdf5 import pool
 from beambook.data._health import opening_findings
 from beambook.data._inputs import note
 from beambook.data._layout import alias_files, find_proposal, find_runs, proposal_of
+from beambook.data._nexus_entry import open_entry
+from beambook.data._nexus_foreign import is_foreign
 from beambook.data._run import Run
 from beambook.data._sidecar import Sidecar
 from beambook.data._store import Store
@@ -128,13 +130,19 @@ def open_run(
 
 
 def open_file(
-    path: str | Path, *, aliases: AliasSource = None, inc_suspect_trains: bool = True
+    path: str | Path,
+    *,
+    entry: str | None = None,
+    aliases: AliasSource = None,
+    inc_suspect_trains: bool = True,
 ) -> Run:
-    """Open one file as a run.
+    """Open one file as a run; one of another facility (NeXus or any HDF5) as an `Entry`.
 
     Parameters
     ----------
     path : str or Path
+    entry : str, optional
+        Which entry of a NeXus file; the default one else.
     aliases, inc_suspect_trains
         See `open_run`.
 
@@ -148,9 +156,12 @@ def open_file(
     file = Path(path).expanduser()
     if not file.is_file():
         raise RunNotFound(f"There is no file {file}", hint=_close_files(file))
+    known = _aliases(aliases, proposal_of(file.absolute()))
+    if entry is not None or is_foreign(file):
+        return open_entry(file.absolute(), entry, aliases=known)
     part = read_part(file)
     run = _run([part], file.name, file, suspect=inc_suspect_trains)
-    return replace(run, aliases=_aliases(aliases, proposal_of(file.absolute())))
+    return replace(run, aliases=known)
 
 
 def read_part(path: Path) -> Part:
