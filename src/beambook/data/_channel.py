@@ -20,7 +20,10 @@ from beambook.data._findings import warn
 from beambook.data._format import Signal
 from beambook.data._labels import EntryAxes
 from beambook.data._origin import Origin
-from beambook.data._read import Segment, read_segments
+from beambook.data._read import Plan, Segment, read_plans, read_segments
+from beambook.data._reduce_groups import Groups
+from beambook.data._reduce_work import Work
+from beambook.data._reducible import Reducible, Rows
 from beambook.data._roi import Roi
 from beambook.data._run_value import run_value
 from beambook.data._single_value import Reduction, single_value
@@ -39,7 +42,7 @@ DASK_BLOCK = 64 << 20  # bytes
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Channel(Described):
+class Channel(Described, Reducible):
     """One key of one source, for the selected trains. Lazy: nothing is read before asked for.
 
     Get it from ``run[source, key]`` or ``run[alias]``.
@@ -248,6 +251,14 @@ class Channel(Described):
         one = found.dtype.kind in "iuf" and all(size == 1 for size in found.entry_shape)
         return found if one else None
 
+    def beside(self, key: str) -> Channel | None:
+        """The channel of a key of the same group (``"cellId"`` beside ``image.data``), if any."""
+        group = self.index_group
+        name = f"{group}.{key}" if group and not key.startswith(f"{group}.") else key
+        if not self.store.has(self.source, name):
+            return None
+        return replace(self, key=name, alias=None)
+
     def data_counts(self, *, labelled: bool = True) -> pd.Series[int] | NDArray[np.int64]:
         """Rows in each selected train.
 
@@ -341,7 +352,7 @@ class Channel(Described):
             out = self._room(shape)
         elif out.shape != shape:
             raise DataError(f"The array for the result has shape {out.shape}, not {shape}")
-        return read_segments(self._segments(), out, cut)
+        return read_plans(self._plans(), out, cut)
 
     def _room(self, shape: tuple[int, ...]) -> NDArray[Any]:
         try:
@@ -352,6 +363,23 @@ class Channel(Described):
                 f"{self._name} does not fit into memory: {size / 2**30:.3g} GiB, shape {shape}",
                 hint="Select trains, give a roi, or take dask_array().",
             ) from error
+
+    def _plans(self) -> list[Plan]:
+        """Rows of the selected trains and their place in the result, neighbours put together."""
+        have = np.flatnonzero(self._rows.count > 0)
+        rows = self._rows
+        part, source, count = rows.part[have], rows.first[have], rows.count[have]
+        target, stop = np.cumsum(count) - count, source + count
+        breaks = (part[1:] != part[:-1]) | (source[1:] != stop[:-1])
+        first = np.flatnonzero(np.append(True, breaks)[: len(have)])
+        count = np.diff(np.append(target[first], target[-1:] + count[-1:]))
+        part, source, target = part[first], source[first], target[first]
+        plans = []
+        for number in np.unique(part).tolist():
+            of = part == number
+            file, dataset = self.store.parts[number].file, self._checked(number).dataset
+            plans.append(Plan(file, dataset, source[of], target[of], count[of]))
+        return plans
 
     def _segments(self) -> tuple[Segment, ...]:
         """Rows of the selected trains in order, neighbours put together."""
@@ -480,7 +508,7 @@ class Channel(Described):
 
         blocks = [b for b in self._blocks(DASK_BLOCK) if b.shape[0]]
         if not blocks:
-            values = da.zeros(self.shape, self.dtype)
+            values = da.zeros(self.shape, dtype=self.dtype, chunks=self.shape)
         else:
             name = f"channel-{tokenize(self.source, self.key, [b._segments() for b in blocks])}"
             origin = (0,) * (self.ndim - 1)
@@ -504,6 +532,14 @@ class Channel(Described):
                 start, size = position, 0
             size += int(count) * entry
         yield self[start:]
+
+    def reduced_rows(self, by: Any, roi: Any) -> Rows:
+        """See `Reducible`."""
+        cut, groups = Roi.of(roi, self.entry_shape), Groups.of(self, by)
+        work = Work.of_segments(self._segments(), cut, self.dtype, groups.group)
+        dims = tuple(self.dims[1:][axis] for axis in cut.kept)
+        attrs = {name: value for name, value in self._attrs.items() if name != "units"}
+        return Rows(work, groups, dims, {}, self.units, attrs)
 
     def as_extra_data(self) -> Any:
         """The channel as an ``extra_data.KeyData``; see `Run.as_extra_data`."""
