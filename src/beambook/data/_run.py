@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property, reduce
 from pathlib import Path
@@ -17,12 +17,15 @@ from beambook.data._align import align
 from beambook.data._as_extra_data import collection
 from beambook.data._auxiliary import auxiliary_store
 from beambook.data._channel import Channel
+from beambook.data._detector import Detector
+from beambook.data._detector_types import find_detector
 from beambook.data._familiar import Familiar
 from beambook.data._findings import Finding
 from beambook.data._format import Part
 from beambook.data._hdf5 import pool
 from beambook.data._missing import plot_missing_data
 from beambook.data._native import native
+from beambook.data._refresh import refreshed
 from beambook.data._run_card import Info, TrainInfo, run_card
 from beambook.data._same_run import metadata_of, one_run
 from beambook.data._selection import aliased, expand, trains_with_data, without
@@ -77,6 +80,7 @@ class Run(Familiar, Described):
     train_ids: TrainIds
     selection: Mapping[str, frozenset[str] | None]
     aliases: Aliases = field(default_factory=Aliases)
+    reopen: tuple[Callable[[], Run], ...] = field(default=(), repr=False)
 
     @classmethod
     def of(cls, store: Store, name: str, aliases: Aliases | None = None) -> Run:
@@ -152,6 +156,22 @@ class Run(Familiar, Described):
                 if source in self.selection:
                     found.setdefault(detector, {})[source] = None
         return {name: tuple(sorted(sources)) for name, sources in sorted(found.items())}
+
+    def detector(self, name: str | None = None, **options: Any) -> Detector:
+        """An area detector: its modules side by side.
+
+        Parameters
+        ----------
+        name : str, optional
+            Its name, or its kind (``"AGIPD1M"``); may be left out if there is one.
+        **options
+            ``modules``, ``min_modules``, ``raw``, ``parallel_gain`` …; see `find_detector`.
+
+        Raises
+        ------
+        SourceNotFound, DataError
+        """
+        return find_detector(self, name, **options)
 
     @cached_property
     def files(self) -> tuple[Path, ...]:
@@ -567,6 +587,37 @@ class Run(Familiar, Described):
             Whether a file of this name may be replaced.
         """
         return virtual_dataset(self, source, key, filename, overwrite=overwrite)
+
+    # --- while it is being written ---------------------------------------
+
+    def refresh(self) -> Run:
+        """Look at the files again: the run with the trains and sources that have come since.
+
+        Trains that were selected stay selected, and those are added that were not in the files
+        before. Files that have not changed are not read again. See ``open_run(..., live=True)``.
+
+        Returns
+        -------
+        Run
+            A new one; what was made of the old one goes on as it was.
+
+        Raises
+        ------
+        DataError
+            The run was not opened by beambook from files.
+
+        Examples
+        --------
+        ::
+
+            run = bb.open_run(900074, 488, live=True)
+            while True:
+                new = run.refresh()
+                for train_id, train in new[bb.by_id[int(run.train_ids[-1]) + 1 :]].trains():
+                    ...
+                run = new
+        """
+        return refreshed(self)
 
     # --- closing ----------------------------------------------------------
 
