@@ -94,7 +94,9 @@ class Aliases(Described, Mapping[str, Alias]):
         for alias in others.values():
             known = merged.setdefault(_plain(alias.name), alias)
             if replace(known, name="") != replace(alias, name=""):
-                raise DataError(f"The alias {alias.name!r} has two meanings: {known} and {alias}")
+                raise DataError(
+                    f"{alias.name!r} is a conflicting alias with two meanings: {known} and {alias}"
+                )
         files = (*self.files, *(others.files if isinstance(others, Aliases) else ()))
         return Aliases(merged, tuple(dict.fromkeys(files)))
 
@@ -153,7 +155,9 @@ def _parse(definitions: Mapping[str, Any], where: str) -> dict[str, Alias]:
     for name, value in definitions.items():
         for alias in _entries(str(name), value, where):
             if _plain(alias.name) in aliases and aliases[_plain(alias.name)] != alias:
-                raise DataError(f"The alias {alias.name!r} has two meanings in {where}")
+                raise DataError(
+                    f"{alias.name!r} is a conflicting alias with two meanings in {where}"
+                )
             aliases[_plain(alias.name)] = alias
     return aliases
 

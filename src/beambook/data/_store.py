@@ -153,9 +153,9 @@ class Store:
         """Old names of sources and the names they have now."""
         return {
             old: new
-            for part in self.parts
+            for number, part in enumerate(self.parts)
             for old, new in part.legacy.items()
-            if old in self.sources
+            if number in self.sources.get(old, ())  # else another run has it as a real name
         }
 
     @cached_property

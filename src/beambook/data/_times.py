@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -43,8 +43,8 @@ def labelled_times(
     times: NDArray[np.datetime64], train_ids: NDArray[np.uint64], zone: str
 ) -> pd.Series[pd.Timestamp]:
     """Times as a Series over train ids, in a time zone."""
-    series = pd.Series(times, pd.Index(train_ids, name="train")).dt.tz_localize("UTC")
-    local: pd.Series[pd.Timestamp] = series.dt.tz_convert(zone)
+    series = pd.Series(times, pd.Index(train_ids, name="train")).dt.tz_localize(UTC)
+    local: pd.Series[pd.Timestamp] = series.dt.tz_convert(_zone(zone))
     return local
 
 
@@ -52,6 +52,9 @@ def python_times(times: NDArray[np.datetime64], zone: str) -> list[datetime | No
     """Times as Python has them, in µs; None for NaT."""
     utc = (each.item() for each in times.astype("M8[us]"))
     return [
-        None if each is None else each.replace(tzinfo=ZoneInfo("UTC")).astimezone(ZoneInfo(zone))
-        for each in utc
+        None if each is None else each.replace(tzinfo=UTC).astimezone(_zone(zone)) for each in utc
     ]
+
+
+def _zone(name: str) -> tzinfo:
+    return UTC if name == "UTC" else ZoneInfo(name)

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import os
 import sys
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -23,6 +22,7 @@ from beambook.data._aliases import Aliases
 from beambook.data._open import open_files
 from beambook.data._store import Store
 from beambook.data._trains import TrainIds, by_index
+from beambook.data._write import virtual_dataset
 from beambook.errors import DataError, KeyNotFound, SourceNotFound
 from beambook.extra_data._files import conflicts_within, files_of_all
 from beambook.extra_data._sources import SourcesData
@@ -621,12 +621,12 @@ class DataCollection:
     # --- writing ----------------------------------------------------------
 
     def write(self, filename: str | os.PathLike[str]) -> None:
-        """Copy the selected data to a file."""
-        self._run.write(Path(filename))
+        """Copy the selected data to a file; one of the same name is replaced."""
+        self._run.write(Path(filename), overwrite=True)
 
     def write_virtual(self, filename: str | os.PathLike[str]) -> None:
         """Write a file with virtual data sets that stand for the selected data."""
-        self._run.write_virtual(Path(filename))
+        self._run.write_virtual(Path(filename), overwrite=True)
 
     def get_virtual_dataset(
         self, source: str, key: str, filename: str | os.PathLike[str] | None = None
@@ -639,13 +639,9 @@ class DataCollection:
         filename : path, optional
             A temporary file by default.
         """
-        chosen = self.select({source: {self._get_key_data(source, key).key}})
-        if filename is None:
-            handle, filename = tempfile.mkstemp(suffix="-extra-data-vds.h5")
-            os.close(handle)
-        chosen.write_virtual(filename)
-        path = chosen[source, key].hdf5_data_path
-        return h5py.File(filename, "r")[path]
+        full = self._get_key_data(source, key).key
+        path = None if filename is None else Path(filename)
+        return virtual_dataset(self._run, source, full, path, overwrite=True)
 
 
 def _definition(definition: Any) -> Mapping[str, Any] | Path:

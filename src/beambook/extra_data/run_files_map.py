@@ -92,7 +92,7 @@ class RunFilesMap:
             found = os.stat(os.path.join(self.directory, entry["filename"]))
         except OSError:
             return False
-        return found.st_mtime == entry["mtime"] and found.st_size == entry["size"]
+        return (found.st_mtime, found.st_size) == (entry["mtime"], entry["size"])
 
     def is_my_directory(self, dir_path: str | os.PathLike[str]) -> bool:
         """Whether a folder is the run's, by whatever path."""
