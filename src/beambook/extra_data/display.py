@@ -70,7 +70,7 @@ class InfoPrinter:
         """The text, line by line."""
         dc = self.dc
         instrument = dc.instrument_sources - dc.legacy_sources.keys()
-        yield from _trains(list(dc.train_ids))
+        yield from _trains([int(train_id) for train_id in dc.train_ids])
         yield ""
         if self._detailed or self.data_counts:
             yield f"{len(instrument)} instrument sources:"

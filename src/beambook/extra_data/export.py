@@ -17,10 +17,10 @@ from warnings import warn
 
 import click
 import numpy as np
-from beambook.extra_data.reader import H5File, RunDirectory
 from psutil import net_if_addrs
 
 from beambook.errors import MissingPackage
+from beambook.extra_data.reader import H5File, RunDirectory
 from beambook.extra_data.stacking import stack_detector_data
 
 if TYPE_CHECKING:
@@ -161,9 +161,9 @@ def _merged(train: Train) -> Train:
     """The train with stacks in place of the modules; other keys are the first module's."""
     modules: dict[str, Train] = {}
     for source in train:
-        found = MODULE.match(source)
-        if found and any(name in source for name in DETECTORS):
-            modules.setdefault(found["detector"], {})[source] = train[source]
+        module = MODULE.match(source)
+        if module and any(name in source for name in DETECTORS):
+            modules.setdefault(module["detector"], {})[source] = train[source]
     whole = {s: v for s, v in train.items() if not any(s in found for found in modules.values())}
     for detector, found in modules.items():
         name = f"{detector}/DET/APPEND"

@@ -14,16 +14,11 @@ from beambook.data._findings import warn
 from beambook.data._layout import folder_name
 from beambook.data._open import open_files
 from beambook.errors import DataError, RunNotFound
-from beambook.extra_data import locality
+from beambook.extra_data import locality, voview
 from beambook.extra_data._collection import DataCollection
 from beambook.extra_data.exceptions import PropertyNameError, SourceNameError
 from beambook.extra_data.file_access import FileAccess
 from beambook.extra_data.read_machinery import by_id, by_index, find_proposal, sw_root_dir
-
-try:
-    from beambook.extra_data import voview
-except ImportError:  # until it lands
-    voview = None  # type: ignore[assignment]
 
 __all__ = [
     "DataCollection",
@@ -97,7 +92,7 @@ def RunDirectory(
     chosen = list(file_filter(paths))
     if not chosen:
         raise RunNotFound(f"No HDF5 files in {path} match {include!r}")
-    if voview is not None and _use_voview and chosen == paths and inc_suspect_trains:
+    if _use_voview and chosen == paths and inc_suspect_trains:
         overview = voview.find_file_valid(path)
         if overview is not None:
             return DataCollection([overview], ctx_closes=True, is_single_run=True)

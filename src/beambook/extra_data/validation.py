@@ -13,11 +13,11 @@ from typing import ClassVar
 
 import click
 import numpy as np
-from beambook.extra_data.run_files_map import RunFilesMap
 
 from beambook.errors import DataError
 from beambook.extra_data._file_checks import FILE_CHECKS, Problem
 from beambook.extra_data.file_access import FileAccess
+from beambook.extra_data.run_files_map import RunFilesMap
 
 __all__ = ["FileAccess", "FileValidator", "RunValidator", "ValidationError", "main"]
 

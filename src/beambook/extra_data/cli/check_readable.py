@@ -1,66 +1,76 @@
-"""``extra-data-readable``: which files can be read, each asked by a process of its own.
+"""``extra-data-readable``: which files can be read, tried by other processes.
 
 A process can be given up when a file system hangs; a thread could not.
 """
 
 from __future__ import annotations
 
+import json
 import os
-import subprocess
 import sys
 from argparse import ArgumentParser
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from queue import SimpleQueue
 from time import monotonic
 
 import click
 
+from beambook.extra_data.cli._helper import Helper
+from beambook.extra_data.file_access import FileAccess
 from beambook.extra_data.locality import get_locality
 
 __all__ = ["check_access", "main"]
 
 READABLE = "readable"
-AT_ONCE = 2 * len(os.sched_getaffinity(0))
-PROBE = "import sys; from beambook.extra_data.cli.check_readable import check_access as c; "
+SERVE = "from beambook.extra_data.cli.check_readable import serve; serve()"
 PLACES = {"UNAVAILABLE": "dCache reports unavailable", "NEARLINE": "dCache reports tape only"}
 
 
-def check_access(path: str | Path) -> int:
-    """Try to read a file, and say before each step what hangs if nothing follows.
+def check_access(path: str | Path) -> Iterator[str]:
+    """Try to read a file.
 
-    Returns
-    -------
-    int
-        1 if a step before reading failed, else 0.
+    Yields
+    ------
+    str
+        Before each step what hangs if nothing follows; at last the result, which begins with
+        ``readable`` if it is.
     """
     begun = monotonic()
-    click.echo("any access hangs")
+    yield "any access hangs"
+    _, place = get_locality(str(path))
+    if place in PLACES:
+        yield PLACES[place]
+        return
+    where = "file on GPFS but" if place == "NOT_ON_DCACHE" else "dCache reports on disk but"
+    yield f"{where} stat hangs"
+    Path(path).stat()
+    yield f"{where} read attempt hangs"
     try:
-        _, place = get_locality(str(path))
-        if place in PLACES:
-            click.echo(PLACES[place])
-            return 0
-        where = "file on GPFS but" if place == "NOT_ON_DCACHE" else "dCache reports on disk but"
-        click.echo(f"{where} stat hangs")
-        Path(path).stat()
-    except OSError as error:
-        click.echo(f"asking for the file raises {type(error).__name__}")
-        return 1
-    click.echo(f"{where} read attempt hangs")
-    try:
-        _read(path)
+        FileAccess(path).close()
     except Exception as error:  # whatever it is, it is the finding
-        click.echo(f"{where} read attempt raises {type(error).__name__}")
+        yield f"{where} read attempt raises {type(error).__name__}"
     else:
-        click.echo(f"{READABLE}_{monotonic() - begun}")
-    return 0
+        yield f"{READABLE}_{monotonic() - begun}"
 
 
-def _read(path: str | Path) -> None:
-    from beambook.extra_data.file_access import FileAccess  # a file may hang before this is needed
+def serve() -> None:
+    """Try the files that are named on standard input, and say so on standard output."""
+    _say("", "ready")
+    for line in sys.stdin:
+        mark, state = "X", ""
+        try:
+            for state in check_access(json.loads(line)):
+                _say("T", state)
+        except Exception as error:
+            mark, state = "E", f"{state}: raises {type(error).__name__}"
+        _say("." if state.startswith(READABLE) else mark, state)
+        _say("", "done")
 
-    FileAccess(path).close()
+
+def _say(mark: str, state: str) -> None:
+    click.echo(json.dumps([mark, state]))
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -103,33 +113,31 @@ def _files(given: Path, *, recursive: bool) -> list[Path]:
 
 
 def _ask(paths: Sequence[Path], timeout: float) -> dict[Path, str]:
-    """The last words of each file's process."""
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        states: dict[Path, str] = {}
-        for path, (mark, state) in zip(
-            paths, pool.map(lambda path: _state(path, timeout), paths), strict=True
-        ):
+    """How far the reading of each file came."""
+    number = min(2 * len(os.sched_getaffinity(0)), len(paths))
+    helpers: SimpleQueue[Helper] = SimpleQueue()
+    with ThreadPoolExecutor(number) as pool:
+        for helper in pool.map(lambda _: Helper(SERVE), range(number)):
+            helpers.put(helper)
+        states = {}
+        tried = pool.map(lambda path: _tried(path, timeout, helpers), paths)
+        for path, (mark, state) in zip(paths, tried, strict=True):
             states[path] = state
             click.echo(mark, nl=False)
-        return states
+    while not helpers.empty():
+        helpers.get().stop()
+    return states
 
 
-def _state(path: Path, timeout: float) -> tuple[str, str]:
-    """One letter for the row of dots, and how far the reading came."""
-    command = [sys.executable, "-c", f"{PROBE}sys.exit(c({str(path)!r}))"]
-    mark = ""
-    try:
-        done = subprocess.run(  # noqa: S603 our own Python
-            command,
-            timeout=timeout,
-            capture_output=True,
-            env={**os.environ, "OMP_NUM_THREADS": "1"},
-        )
-        output, mark = done.stdout, "E" if done.returncode else "X"
-    except subprocess.TimeoutExpired as error:
-        output, mark = error.stdout or b"", "T"
-    lines = output.decode().splitlines() or ["nothing is known, the check said nothing"]
-    return "." if lines[-1].startswith(READABLE) else mark, lines[-1]
+def _tried(path: Path, timeout: float, helpers: SimpleQueue[Helper]) -> tuple[str, str]:
+    """Have a file tried by a helper, which is replaced if it does not come back."""
+    helper = helpers.get()
+    mark, state = helper.try_(path, timeout)
+    if mark == "T":
+        helper.stop()
+        helper = Helper(SERVE)
+    helpers.put(helper)
+    return mark, state
 
 
 def _listing(states: dict[Path, str], *, every: bool) -> Iterator[str]:

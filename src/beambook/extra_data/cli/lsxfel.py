@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import click
-from beambook.extra_data.reader import DataCollection, H5File, RunDirectory
 
 from beambook.errors import DataError, NameNotFound
 from beambook.extra_data.read_machinery import FilenameInfo
+from beambook.extra_data.reader import DataCollection, H5File, RunDirectory
 
 __all__ = ["main", "summarise_file", "summarise_run"]
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+
 from beambook.extra_data.components import identify_multimod_detectors
 from beambook.extra_data.reader import RunDirectory
 

@@ -7,10 +7,9 @@ import sys
 from argparse import ArgumentParser
 from collections.abc import Iterable, Sequence
 
-from beambook.extra_data.reader import open_run
-
 from beambook.extra_data.cli._serving import add_options, options, until_stopped
 from beambook.extra_data.export import serve_data
+from beambook.extra_data.reader import open_run
 
 __all__ = ["main"]
 
