@@ -27,7 +27,7 @@ from beambook.data._read import MOST_EVENTS, open_dataset, read_index
 from beambook.data._virtual import is_virtual, whole_rows
 from beambook.errors import DamagedFile
 
-__all__ = ["SECTIONS", "Euxfel", "entries_of"]
+__all__ = ["SECTIONS", "Euxfel", "EuxfelPart", "entries_of", "read_open_part"]
 
 SECTIONS = {
     "control": "CONTROL",
@@ -48,7 +48,7 @@ class Euxfel:
         stored = StoredFile.of(path)
         with pool.open(stored) as file:
             try:
-                return _read_part(stored, file)
+                return read_open_part(stored, file)
             except (OSError, KeyError, RuntimeError, UnicodeDecodeError) as error:
                 if isinstance(error, DamagedFile):
                     raise
@@ -199,7 +199,14 @@ def at_slots(values: NDArray[np.int64], slots: NDArray[np.intp]) -> NDArray[np.i
     return taken
 
 
-def _read_part(stored: StoredFile, file: h5py.File) -> EuxfelPart:
+def read_open_part(stored: StoredFile, file: h5py.File) -> EuxfelPart:
+    """Read INDEX and the list of sources of an open file.
+
+    Raises
+    ------
+    DamagedFile
+        There is no list of trains or of sources. HDF5's own errors are not changed.
+    """
     stored_ids = read_index(file, "INDEX/trainId")
     if stored_ids is None:
         raise DamagedFile(f"{stored.path.name} has no INDEX/trainId that is a list of train ids")

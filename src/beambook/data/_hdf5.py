@@ -95,6 +95,7 @@ class FilePool:
         self._lock = threading.RLock()
         self._handles: OrderedDict[Path, _Handle] = OrderedDict()
         self._lent = 0
+        self._in_use: dict[Path, _Handle] = {}  # lent: not opened again when they change
         self._released: list[Path] = []
         self.companions: list[Companion] = []
 
@@ -125,7 +126,14 @@ class FilePool:
         with self._lock:
             self._lent += 1
             try:
-                yield self._handle(stored).file
+                held = self._in_use.get(stored.path)
+                handle = held or self._handle(stored)
+                self._in_use[stored.path] = handle
+                try:
+                    yield handle.file
+                finally:
+                    if held is None:
+                        del self._in_use[stored.path]
             finally:
                 self._lent -= 1
                 self._drop_released()
@@ -156,7 +164,7 @@ class FilePool:
         """Start anew in a forked child, whose parent may have held the lock."""
         self._lock = threading.RLock()
         self._handles = OrderedDict()
-        self._lent, self._released = 0, []
+        self._lent, self._in_use, self._released = 0, {}, []
 
     def _drop_released(self) -> None:
         while self._released and not self._lent:
@@ -235,11 +243,14 @@ def _reason(error: OSError, path: Path) -> str:
     if path.stat().st_size == 0:
         return f"{path.name} is empty"
     if "unable to lock file" in text:
-        return f"{path.name} is being written: its writer has locked it; open the run with live=True"
+        return (
+            f"{path.name} is being written: its writer has locked it; open the run with live=True"
+        )
     if "already open for" in text:
         return (
-            f"{path.name} is being written, or its writer died, and HDF5 refuses to read it "
-            "(it is marked as open for writing; h5clear -s removes the mark of a dead writer)"
+            f"{path.name} is being written, or its writer died, and HDF5 does not read it: it is "
+            "marked as open for writing (live=True reads it if the writer allows readers, "
+            "h5clear -s removes the mark of a dead writer)"
         )
     if "signature not found" in text:
         return f"{path.name} is not an HDF5 file, or its beginning is lost"

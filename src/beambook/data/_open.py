@@ -7,6 +7,7 @@ import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from fnmatch import fnmatch
+from functools import partial
 from pathlib import Path
 from typing import Any, overload
 
@@ -18,6 +19,7 @@ from beambook.data._hdf5 import pool
 from beambook.data._health import opening_findings
 from beambook.data._inputs import note
 from beambook.data._layout import alias_files, find_proposal, find_runs, proposal_of
+from beambook.data._live import live_parts
 from beambook.data._nexus_entry import open_entry
 from beambook.data._nexus_foreign import is_foreign
 from beambook.data._run import Run
@@ -43,6 +45,7 @@ def open_run(
     roots: str | Path | Sequence[str | Path] | None = ...,
     aliases: AliasSource = ...,
     inc_suspect_trains: bool = ...,
+    live: bool = ...,
 ) -> Run: ...
 @overload
 def open_run(
@@ -51,6 +54,7 @@ def open_run(
     include: str = ...,
     aliases: AliasSource = ...,
     inc_suspect_trains: bool = ...,
+    live: bool = ...,
 ) -> Run: ...
 def open_run(
     proposal: int | str | Path,
@@ -61,6 +65,7 @@ def open_run(
     roots: str | Path | Sequence[str | Path] | None = None,
     aliases: AliasSource = None,
     inc_suspect_trains: bool = True,
+    live: bool = False,
 ) -> Run:
     """Open a run, by proposal and number or by its folder.
 
@@ -83,6 +88,10 @@ def open_run(
         proposal, else ``usr/extra-data-aliases.yml``; ``{}`` for none.
     inc_suspect_trains : bool
         Whether to take trains whose id the file itself doubts.
+    live : bool
+        The run may still be being written: take the trains that are complete in their file,
+        lock nothing, and let `Run.refresh` find what comes later. Files that cannot be read yet
+        and trains held back are in ``run.problems``. See the explanation "How a run is read".
 
     Returns
     -------
@@ -107,8 +116,13 @@ def open_run(
         run = bb.open_run(900074, 487)
         run = bb.open_run("/gpfs/exfel/exp/MID/202631/p900074/raw/r0487", include="*DA*")
     """
+    again = partial(
+        open_run, _absolute(proposal), run, data=data, include=include, roots=roots,
+        aliases=aliases, inc_suspect_trains=inc_suspect_trains, live=live,
+    )  # fmt: skip
     if run is None:
-        return _open_path(proposal, include, aliases, suspect=inc_suspect_trains)
+        opened = _open_path(proposal, include, aliases, suspect=inc_suspect_trains, live=live)
+        return replace(opened, reopen=(again,))
     kinds = KINDS.get(data, (data,)) if isinstance(data, str) else tuple(data)
     folder, found = find_runs(find_proposal(proposal, roots), run, kinds)
     optional = isinstance(data, str) and data in KINDS
@@ -117,7 +131,7 @@ def open_run(
             f"No run {run} in {folder / gone[0]}", hint=f"It is in {', '.join(found)}."
         )
     runs = [
-        _open_folder(found[kind], include, suspect=inc_suspect_trains)
+        _open_folder(found[kind], include, suspect=inc_suspect_trains, live=live)
         for kind in kinds
         if kind in found
     ]
@@ -126,7 +140,8 @@ def open_run(
         same = whole.all_sources & later.all_sources
         whole = later.union(whole.deselect(dict.fromkeys(same)))
     number = next(iter(found.values())).name
-    return replace(whole, name=f"{folder.name} {number}", aliases=_aliases(aliases, folder))
+    name = f"{folder.name} {number}"
+    return replace(whole, name=name, aliases=_aliases(aliases, folder), reopen=(again,))
 
 
 def open_file(
@@ -135,6 +150,7 @@ def open_file(
     entry: str | None = None,
     aliases: AliasSource = None,
     inc_suspect_trains: bool = True,
+    live: bool = False,
 ) -> Run:
     """Open one file as a run; one of another facility (NeXus or any HDF5) as an `Entry`.
 
@@ -143,7 +159,7 @@ def open_file(
     path : str or Path
     entry : str, optional
         Which entry of a NeXus file; the default one else.
-    aliases, inc_suspect_trains
+    aliases, inc_suspect_trains, live
         See `open_run`.
 
     Raises
@@ -157,11 +173,21 @@ def open_file(
     if not file.is_file():
         raise RunNotFound(f"There is no file {file}", hint=_close_files(file))
     known = _aliases(aliases, proposal_of(file.absolute()))
-    if entry is not None or is_foreign(file):
+    if entry is not None or (not live and is_foreign(file)):
         return open_entry(file.absolute(), entry, aliases=known)
-    part = read_part(file)
-    run = _run([part], file.name, file, suspect=inc_suspect_trains)
-    return replace(run, aliases=known)
+    parts, found = live_parts([file]) if live else ([read_part(file)], [])
+    run = _run(parts, file.name, file, suspect=inc_suspect_trains, unreadable=found)
+    again = partial(
+        open_file, file.absolute(), aliases=aliases, inc_suspect_trains=inc_suspect_trains,
+        live=live,
+    )  # fmt: skip
+    return replace(run, aliases=known, reopen=(again,))
+
+
+def _absolute(proposal: int | str | Path) -> int | str | Path:
+    """A path that means the same wherever the process goes later."""
+    named = isinstance(proposal, Path) or os.sep in str(proposal)
+    return Path(str(proposal)).expanduser().absolute() if named else proposal
 
 
 def read_part(path: Path) -> Part:
@@ -182,17 +208,17 @@ def read_part(path: Path) -> Part:
 
 
 def _open_path(
-    where: int | str | Path, include: str, aliases: AliasSource, *, suspect: bool
+    where: int | str | Path, include: str, aliases: AliasSource, *, suspect: bool, live: bool
 ) -> Run:
     path = Path(str(where)).expanduser()
     if path.is_file():
-        return open_file(path, aliases=aliases, inc_suspect_trains=suspect)
+        return open_file(path, aliases=aliases, inc_suspect_trains=suspect, live=live)
     if not path.is_dir():
         hint = (
             _close_files(path) if os.sep in str(where) else "Did you mean open_run(proposal, run)?"
         )
         raise RunNotFound(f"There is no run folder {where}", hint=hint)
-    run = _open_folder(path, include, suspect=suspect)
+    run = _open_folder(path, include, suspect=suspect, live=live)
     proposal = proposal_of(path.absolute())
     name = f"{proposal.name} {path.absolute().name}" if proposal else path.absolute().name
     return replace(run, name=name, aliases=_aliases(aliases, proposal))
@@ -206,9 +232,12 @@ def _close_files(path: Path) -> str:
     return f"In {folder} there is {', '.join(names[:6]) or 'nothing'}."
 
 
-def _open_folder(folder: Path, include: str, *, suspect: bool) -> Run:
+def _open_folder(folder: Path, include: str, *, suspect: bool, live: bool) -> Run:
     files = data_files(folder)
     chosen = [p for p in files if fnmatch(p.name, include)]
+    if live:  # there may be none yet
+        parts, found = live_parts(chosen)
+        return _run(parts, folder.name, folder, suspect=suspect, unreadable=found)
     if not chosen:
         hint = f"{len(files)} others are there, e.g. {files[0].name}." if files else ""
         raise RunNotFound(f"No HDF5 file {include!r} in {folder}", hint=hint)

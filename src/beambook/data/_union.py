@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -42,4 +43,13 @@ def union(one: Run, other: Run) -> Run:
         train_ids=np.union1d(one.train_ids, other.train_ids),
         selection=selection,
         aliases=one.aliases.and_(other.aliases),
+        reopen=_both(one, other),
     )
+
+
+def _both(one: Run, other: Run) -> tuple[Callable[[], Run], ...]:
+    """How to open both again; parts of the same run are opened once."""
+    if not one.reopen or not other.reopen:
+        return ()
+    known = {repr(again) for again in one.reopen}
+    return (*one.reopen, *(again for again in other.reopen if repr(again) not in known))
