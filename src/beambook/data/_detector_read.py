@@ -117,7 +117,8 @@ class Reading:
         """How many places of each module have no data."""
         return np.asarray(np.count_nonzero(~self._covered, axis=1), np.int64)
 
-    def _place(self, module: int, *, module_gaps: bool) -> int:
+    def place(self, module: int, *, module_gaps: bool) -> int:
+        """Position in the result of a module, by its position in the stack."""
         if not module_gaps:
             return module
         detector = self.channel.detector
@@ -135,7 +136,7 @@ class Reading:
             return self._covered
         found = np.zeros((self.channel.detector.n_modules, self.laid_out.size), bool)
         for module, covered in enumerate(self._covered):
-            found[self._place(module, module_gaps=True)] = covered
+            found[self.place(module, module_gaps=True)] = covered
         return found
 
     # --- to an array ------------------------------------------------------
@@ -155,7 +156,7 @@ class Reading:
             out[...] = self.array(module_gaps=module_gaps)
             return out
         rows = out.reshape(number, self.laid_out.size, *self._stored_cut.shape)
-        places = [self._place(m, module_gaps=module_gaps) for m in range(len(self.pieces))]
+        places = [self.place(m, module_gaps=module_gaps) for m in range(len(self.pieces))]
         for empty in set(range(number)).difference(places):
             rows[empty] = fill
         self._read(rows, places)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from beambook.data._format import Signal
+from beambook.data._hdf5 import StoredFile
 from beambook.data._read import Plan
 from beambook.data._stack import Pieces, Slots, Stack, module_pieces
 from beambook.data._stack_ids import FrameIds
@@ -102,6 +103,11 @@ class StackRows:
             f"{self.store.parts[number].file.path.name}",
             hint="Select modules or trains that agree.",
         )
+
+    def length(self, module: int, file: StoredFile) -> int:
+        """Rows of a module's data set in a file, used or not."""
+        found = self._found[module].items()
+        return next(s.shape[0] for n, s in found if s and self.store.parts[n].file == file)
 
     @cached_property
     def incomplete(self) -> int:

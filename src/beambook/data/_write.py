@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 import h5py
 
 from beambook.data._euxfel import SECTIONS
-from beambook.data._write_content import Content, Put
+from beambook.data._write_content import Content, Put, RowsOf
 from beambook.data._write_index import write_metadata, write_trains
-from beambook.data._write_rows import put_copy
+from beambook.data._write_rows import group_rows, put_copy
 from beambook.data._write_virtual import put_virtual
 from beambook.errors import DataError
 from beambook.events import Reporter, Silent
@@ -26,7 +26,7 @@ from beambook.events import Reporter, Silent
 if TYPE_CHECKING:
     from beambook.data._run import Run
 
-__all__ = ["virtual_dataset", "write_run", "write_virtual"]
+__all__ = ["new_file", "virtual_dataset", "write_rows", "write_run", "write_virtual"]
 
 
 def write_run(
@@ -70,7 +70,7 @@ def write_run(
         some = run.select(["*XGM*", ("*/DET/*", "image.data")])[:100]
         bb.write_run(some, "first-hundred.h5")
     """
-    return _write(run, path, put_copy, overwrite=overwrite, reporter=reporter or Silent())
+    return write_rows(run, path, put_copy, overwrite=overwrite, reporter=reporter or Silent())
 
 
 def write_virtual(
@@ -97,7 +97,7 @@ def write_virtual(
     DataError
         As `write_run`.
     """
-    return _write(run, path, put_virtual, overwrite=overwrite, reporter=reporter or Silent())
+    return write_rows(run, path, put_virtual, overwrite=overwrite, reporter=reporter or Silent())
 
 
 def virtual_dataset(
@@ -129,18 +129,27 @@ def virtual_dataset(
     return h5py.File(file, "r")[f"{section}/{channel.source}/{channel.key.replace('.', '/')}"]
 
 
-def _write(run: Run, path: str | Path, put: Put, *, overwrite: bool, reporter: Reporter) -> Path:
+def write_rows(
+    run: Run,
+    path: str | Path,
+    put: Put,
+    rows_of: RowsOf = group_rows,
+    *,
+    overwrite: bool,
+    reporter: Reporter = Silent(),  # noqa: B008 it has no state
+) -> Path:
+    """Write rows of all sources and groups of a run: which ones, and how, says the caller."""
     target = Path(path).expanduser()
-    with _new_file(run, target, overwrite=overwrite) as out:
+    with new_file(run, target, overwrite=overwrite) as out:
         write_trains(out, run)
-        content = Content(run, out, put, reporter)
+        content = Content(run, out, put, reporter, rows_of)
         content.write()
         write_metadata(out, run, content.listed, content.auxiliary)
     return target
 
 
 @contextmanager
-def _new_file(run: Run, target: Path, *, overwrite: bool) -> Iterator[h5py.File]:
+def new_file(run: Run, target: Path, *, overwrite: bool) -> Iterator[h5py.File]:
     """A file under a temporary name, which gets its own when everything has been written."""
     _refuse(run, target, overwrite=overwrite)
     if not target.parent.is_dir():

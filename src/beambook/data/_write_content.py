@@ -22,9 +22,10 @@ if TYPE_CHECKING:
     from beambook.data._channel import Channel
     from beambook.data._run import Run
 
-__all__ = ["Content", "Put"]
+__all__ = ["Content", "Put", "RowsOf"]
 
 Put = Callable[[h5py.File, str, "Channel", GroupRows], None]
+RowsOf = Callable[[Source, str], GroupRows]
 
 
 @dataclass
@@ -38,6 +39,8 @@ class Content:
     put : Put
         Writes the rows of a channel.
     reporter : Reporter
+    rows_of : RowsOf
+        Which rows of a group.
     listed, auxiliary : list of str
         What METADATA will say is there, when it has been written.
     """
@@ -46,6 +49,7 @@ class Content:
     out: h5py.File
     put: Put
     reporter: Reporter
+    rows_of: RowsOf = group_rows
     listed: list[str] = field(default_factory=list)
     auxiliary: list[str] = field(default_factory=list)
     done: int = 0
@@ -84,7 +88,7 @@ class Content:
             name = self._stored_name(source)
         self.out.require_group(f"{section}/{name}".encode(errors="surrogateescape"))
         for group in sorted(source.index_groups):
-            rows = group_rows(source, group)
+            rows = self.rows_of(source, group)
             if self._index(f"INDEX/{name}/{group}".rstrip("/"), rows):
                 for channel in rows.channels:
                     self.put(
