@@ -182,7 +182,9 @@ class Channel(Described, Reducible):
         paths: dict[Path, None] = {}
         for number in self._used:
             file, signal = self.store.parts[number].file, self._signals[number]
-            found = virtual_sources(file, signal.dataset) if signal else ()
+            here = self._rows.part == number
+            rows = self._rows.first[here], self._rows.count[here]
+            found = virtual_sources(file, signal.dataset, rows) if signal else ()
             paths |= dict.fromkeys(found or (file.path,))
         return tuple(paths)
 
