@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from beambook.data._euxfel import Euxfel
+from beambook.data._nexus import Nexus
 from beambook.errors import DamagedFile
 
 IDS = [41, 42, 44, 43]  # as stored: one is missing, two are in disorder
@@ -21,6 +22,9 @@ class FormatContract:
     """The promises. `file` has `IDS`, a control source `SLOW` and an instrument source `FAST`."""
 
     key = "data.image"
+    slow = "control"
+    ids = IDS
+    counts = COUNTS
 
     @pytest.fixture
     def part(self, fmt, file):
@@ -28,13 +32,13 @@ class FormatContract:
 
     def test_events(self, part):
         assert part.event_ids.dtype == np.uint64
-        assert part.event_ids.tolist() == IDS
+        assert part.event_ids.tolist() == self.ids
         assert part.suspect.dtype == bool
-        assert len(part.suspect) == len(part.times) == len(IDS)
+        assert len(part.suspect) == len(part.times) == len(self.ids)
         assert part.times.dtype == "M8[ns]"
 
     def test_sources(self, part):
-        assert dict(part.sources) == {SLOW: "control", FAST: "instrument"}
+        assert dict(part.sources) == {SLOW: self.slow, FAST: "instrument"}
         assert set(part.legacy) <= set(part.sources)
         assert set(part.modules) <= set(part.sources)
         assert part.writer
@@ -59,17 +63,17 @@ class FormatContract:
         signal = part.signal(FAST, self.key)
         rows = part.rows(FAST, signal.group)
         assert rows.first.dtype == rows.count.dtype == np.int64
-        assert rows.count.tolist() == COUNTS
+        assert rows.count.tolist() == self.counts
         with h5py.File(part.file.path) as file:
             stored = file[signal.dataset]
-            for event, first, count in zip(IDS, rows.first, rows.count, strict=True):
+            for event, first, count in zip(self.ids, rows.first, rows.count, strict=True):
                 assert (stored[first : first + count] == event).all()
         assert part.rows(FAST, "no-such-group") is None
 
     def test_holds_nothing_open_and_travels(self, part):
         again = pickle.loads(pickle.dumps(part))
-        assert again.event_ids.tolist() == IDS
-        assert again.rows(FAST, again.signal(FAST, self.key).group).count.tolist() == COUNTS
+        assert again.event_ids.tolist() == self.ids
+        assert again.rows(FAST, again.signal(FAST, self.key).group).count.tolist() == self.counts
 
     def test_refuses_what_is_not_its_own(self, fmt, tmp_path):
         for name, content in [("empty.h5", b""), ("text.h5", b"hello" * 100)]:
@@ -113,4 +117,36 @@ class TestEuxfel(FormatContract):
             file[f"INSTRUMENT/{FAST}/data/image"] = np.stack(
                 [np.full((2, 3), event) for event in (44, 43, 43, 41, 0, 0)]
             )
+        return path
+
+
+class TestNexus(FormatContract):
+    """NeXus: the events are the pulses of a neutron source; a log has a record for each."""
+
+    key = "event_id"
+    slow = "instrument"
+    ids = sorted(IDS)  # times do not go back
+    counts = COUNTS
+
+    @pytest.fixture
+    def fmt(self):
+        return Nexus()
+
+    @pytest.fixture(params=["NXevent_data", ""], ids=["class", "no class"])
+    def file(self, tmp_path, request):
+        path = tmp_path / "scan.nxs"
+        with h5py.File(path, "w") as file:
+            file.create_group("entry").attrs["NX_class"] = "NXentry"
+            slow = file["entry"].create_group(SLOW)
+            slow.attrs["NX_class"] = "NXlog"
+            slow["value"] = np.arange(4.0)
+            slow["time"] = np.array(self.ids)
+            slow["average_value"] = 1.5
+            fast = file["entry"].create_group(FAST)
+            fast.attrs["NX_class"] = request.param
+            fast["event_time_zero"] = np.array(self.ids)
+            fast["event_index"] = np.array([0, 1, 1, 2])
+            fast["event_id"] = np.repeat(self.ids, self.counts)
+            for times in (slow["time"], fast["event_time_zero"]):
+                times.attrs.update(units="ns", start="1970-01-01T00:00:00Z")
         return path

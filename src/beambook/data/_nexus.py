@@ -178,6 +178,14 @@ class Contents:
         """Sources along all event axes."""
         return frozenset(s for parts in self.parts.values() for p in parts for s in p.sources)
 
+    @cached_property
+    def events(self) -> Mapping[str, int]:
+        """How many events each event axis has."""
+        return {
+            name: len(np.unique(np.concatenate([part.event_ids for part in parts])))
+            for name, parts in self.parts.items()
+        }
+
 
 def read_contents(path: Path, entry: str | None = None) -> Contents:
     """Read an entry's groups, fields and events.

@@ -20,7 +20,7 @@ def entry_card(entry: Entry) -> Card:
              "time": _time(entry)}  # fmt: skip
     facts = {name: value for name, value in facts.items() if value}
     facts["shows"] = "nothing" if entry.default is None else _shows(entry.default)
-    facts["events"] = ", ".join(f"{number} × {name}" for name, number in _some(entry))
+    facts["events"] = _events(entry)
     facts["file"] = _file(entry)
     if entry.missing:
         facts["missing"] = ", ".join(name.replace("_", " ") for name in entry.missing)
@@ -48,6 +48,12 @@ def _shows(plot: Plot) -> str:
 def _some(entry: Entry) -> list[tuple[str, int]]:
     axes = list(entry.event_axes.items())
     return [*axes[:3], *([("others", len(axes) - 3)] if len(axes) > 3 else [])]
+
+
+def _events(entry: Entry) -> str:
+    every = ", ".join(f"{number} × {name}" for name, number in _some(entry))
+    chosen, whole = len(entry.train_ids), entry.event_axes[entry.event_axis]
+    return every if chosen == whole else f"{chosen} selected of {every}"
 
 
 def _file(entry: Entry) -> str:

@@ -169,10 +169,7 @@ class Entry(Run):
     @property
     def event_axes(self) -> Mapping[str, int]:
         """All event axes of the entry, and how many events each has."""
-        return {
-            name: len(np.unique(np.concatenate([part.event_ids for part in parts])))
-            for name, parts in self.contents.parts.items()
-        }
+        return self.contents.events
 
     def along(self, axis: str) -> Entry:
         """The same entry along another event axis.
@@ -342,6 +339,15 @@ class Entry(Run):
 
     def __or__(self, other: Run) -> Run:
         return self.union(other)
+
+    def as_extra_data(self) -> Any:
+        """Not for NeXus.
+
+        Raises
+        ------
+        DataError
+        """
+        raise DataError(f"{self.name} is NeXus, which EXtra-data does not read")
 
     @property
     def problems(self) -> tuple[Finding, ...]:

@@ -24,7 +24,7 @@ from beambook.data._nexus_text import text_of
 from beambook.data._nexus_times import Times, times_of_field
 from beambook.data._nexus_tree import Field, Group, Identity, Tree
 
-__all__ = ["POINT", "TIME", "EventAxis", "Keyed", "event_axes", "source_name"]
+__all__ = ["POINT", "SINCE_START", "TIME", "EventAxis", "Keyed", "event_axes", "source_name"]
 
 POINT, TIME, RECORD = "point", "time", "record"
 SINCE_START = 3 << 61  # ids of times since an unknown start are above those of any date
@@ -124,8 +124,7 @@ class _Axes:
         timed = list(self._timed())
         points = self._points() if self._shows_points() else []
         others = list(self._others(1 if points or timed else 0))
-        axes = [*points, *timed] if points else [*timed]
-        return [*axes, *others], self.findings
+        return [*points, *_merged(timed), *others], self.findings
 
     def _shows_points(self) -> bool:
         plot = self.plot
@@ -282,6 +281,34 @@ class _Axes:
             axis.keys.setdefault(source, {})[key] = Keyed(field, "")
             self.taken.add(field.identity)
         return axis
+
+
+def _merged(axes: list[EventAxis]) -> list[EventAxis]:
+    """The same, with sources of exactly the same times on one axis."""
+    found: list[EventAxis] = []
+    for axis in axes:
+        same = (a for a in found if a.name == axis.name and np.array_equal(a.ids, axis.ids))
+        known = next(same, None)
+        if known is None:
+            found.append(axis)
+        else:
+            _add_to(known, axis)
+    return found
+
+
+def _add_to(known: EventAxis, axis: EventAxis) -> None:
+    names = {}
+    for name, first in axis.first.items():
+        new, count = name, axis.count[name]
+        while new in known.first and not (
+            np.array_equal(known.first[new], first) and np.array_equal(known.count[new], count)
+        ):
+            new = f"{new}'"
+        known.first[new], known.count[new], names[name] = first, count, new
+    for source, keys in axis.keys.items():
+        for key, keyed in keys.items():
+            moved = dataclasses.replace(keyed, rows=names[keyed.rows])
+            known.keys.setdefault(source, {})[key] = moved
 
 
 def _time_axis(source: str, times: Times | None, number: int) -> EventAxis:

@@ -11,6 +11,7 @@ import numpy as np
 import psutil
 from numpy.typing import NDArray
 
+from beambook.data._external_raw import open_with_raw
 from beambook.data._nexus_links import FAULTS
 from beambook.data._nexus_text import decoded
 from beambook.data._nexus_tree import Field
@@ -80,7 +81,7 @@ def read_field(file: h5py.File, field: Field, roi: Any = ()) -> NDArray[Any]:
 
 def open_field(file: h5py.File, field: Field) -> h5py.Dataset:
     """The data set of a field."""
-    found = file[field.path.encode(errors="surrogateescape")]
+    found = open_with_raw(file, field.path.encode(errors="surrogateescape"))
     if not isinstance(found, h5py.Dataset):
         raise DamagedFile(f"{field.path} is no data set any more")
     return found

@@ -194,10 +194,9 @@ def _fits(field: Field | Group | None, length: int) -> bool:
 def _by_name(group: Group, signal: Field, names: tuple[str, ...]) -> _Placed:
     """Axes in the order of the signal's; also backwards, or without those of length one."""
     shape, rank = signal.shape, len(signal.shape)
-    fields = [group.find(name) if name != "." else None for name in names]
+    fields = [_named_axis(group, name) for name in names]
     problems = [_absent(group, n) for n, f in zip(names, fields, strict=True)
                 if n != "." and not isinstance(f, Field)]  # fmt: skip
-    whole = [None if f is None or not isinstance(f, Field) else f for f in fields]
     long = tuple(i for i, length in enumerate(shape) if length != 1)
     in_order = tuple(range(min(rank, len(names))))
     ways: list[tuple[tuple[int, ...], str]] = [(in_order, "")]
@@ -209,19 +208,24 @@ def _by_name(group: Group, signal: Field, names: tuple[str, ...]) -> _Placed:
         ways.insert(0, (stated, ""))
     ways.append((tuple(range(rank - len(names), rank)) if len(names) < rank else in_order, ""))
     for places, note in ways:
-        pairs = list(zip(places, whole, strict=False))
+        pairs = list(zip(places, fields, strict=False))
         if all(f is None or _fits(f, shape[i]) or _is_grid(f, shape) for i, f in pairs):
             return _filled(rank, pairs, shape, [*problems, *([note] if note else [])])
-    if (moved := _by_length(signal, whole)) is not None:
+    if (moved := _by_length(signal, fields)) is not None:
         note = f"the axes of {signal.path} are not listed in its order; lengths say which is which"
         return _filled(rank, moved, shape, [*problems, note])
-    pairs = list(zip(in_order, whole, strict=False))
+    pairs = list(zip(in_order, fields, strict=False))
     wrong = [
         f"{f.path} has the shape {list(f.shape)} and cannot be axis {i} of {list(shape)}"
         for i, f in pairs
         if f is not None and not (_fits(f, shape[i]) or _is_grid(f, shape))
     ]
     return _filled(rank, pairs, shape, [*problems, *wrong])
+
+
+def _named_axis(group: Group, name: str) -> Field | None:
+    found = group.find(name) if name != "." else None
+    return data_field(found) if isinstance(found, Group) else found
 
 
 def _stated_places(group: Group, names: tuple[str, ...], rank: int) -> tuple[int, ...] | None:
@@ -241,7 +245,8 @@ def _by_length(
     for field in fields:
         if field is None or _is_grid(field, shape):
             continue
-        places = [i for i, length in enumerate(shape) if length > 1 and _fits(field, length)]
+        long = [i for i, length in enumerate(shape) if length > 1 and _fits(field, length)]
+        places = [i for i in long if field.size == shape[i]] or long
         if len(places) != 1:
             return None
         pairs.append((places[0], field))
@@ -275,7 +280,9 @@ def _marked(group: Group, signal: Field) -> tuple[Field | None, ...]:
     """Axes by the old attributes ``axis`` (counted from 1) and ``primary``."""
     found: dict[int, list[tuple[bool, Field]]] = {}
     for field in group.fields.values():
-        if (number := number_of(field.attrs.get("axis"))) is not None and field is not signal:
+        said = numbers_of(field.attrs.get("axis"))
+        number = said[0] if len(said) == 1 else None
+        if number is not None and field is not signal:
             primary = number_of(field.attrs.get("primary")) == 1
             found.setdefault(number - 1, []).append((not primary, field))
     if not found:
@@ -314,8 +321,9 @@ def _unique_names(group: Group, signal: Field, axes: Sequence[Field | None]) -> 
     for position, field in enumerate(axes):
         name = name_of(field.path) if field is not None else ""
         if not name and len(said) == len(axes) and said[position] not in (".", ""):
-            taken = isinstance(found := group.find(said[position]), Field) and len(found.shape) > 1
-            name = f"{said[position]}_index" if taken else said[position]
+            name = said[position]
+            if isinstance(found := group.find(name), Field):  # it is there, but not for this axis
+                name = f"{name}_index" if _is_grid(found, signal.shape) else ""
         name = name or f"axis_{position}"
         names.append(name if name not in names else f"{name}_{position}")
     return tuple(names)
@@ -343,14 +351,14 @@ def _places(
         if name in (f"{axis.name}_errors", f"{axis.name}dev") and axis.field is not None:
             return (place,) if field.shape == (signal.shape[place],) else None
     stated = numbers_of(group.attrs.get(f"{name}_indices"))
-    old = number_of(field.attrs.get("axis"))
+    old = numbers_of(field.attrs.get("axis"))
     listed = name in names_of(group.attrs.get("axes"), group.fields)
     if not stated and listed and _is_grid(field, signal.shape):
         stated = tuple(range(len(signal.shape)))
     elif not stated and listed and field.size == 1:
         return ()
-    elif not stated and old is not None:
-        stated = (old - 1,)
+    elif not stated and old:
+        stated = tuple(number - 1 for number in old)
     if not stated or not all(0 <= place < len(axes) for place in stated):
         return None
     fits = field.shape == tuple(signal.shape[place] for place in stated)
@@ -359,7 +367,8 @@ def _places(
 
 def _errors(group: Group, signal: Field) -> Field | None:
     name = name_of(signal.path)
-    said = (signal.attrs.get("uncertainties"), signal.attrs.get("errors"),
+    said = (signal.attrs.get("uncertainties"), signal.attrs.get("uncertainty"),
+            signal.attrs.get("errors"),
             group.attrs.get(f"{name}_uncertainties"), group.attrs.get("errors"))  # fmt: skip
     names = [text_of(each) for each in said]
     for each in (*filter(None, names), *(form.format(name) for form in ERROR_NAMES)):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from beambook.data._channel import Channel
 from beambook.data._hdf5 import pool
 from beambook.data._nexus import NexusPart
 from beambook.data._nexus_array import axis_coordinates
+from beambook.data._nexus_events import SINCE_START
 from beambook.data._nexus_read import read_field
 from beambook.data._nexus_tree import Field
 from beambook.data._source import Source
@@ -56,15 +57,22 @@ class EntryChannel(Channel):
             near = np.searchsorted(part.event_ids, ids)
             coords["time"] = (first, part.times[near])
         elif part.event == "time":
-            coords["time"] = (first, ids - np.uint64(3 << 61))
+            elapsed = (ids - np.uint64(SINCE_START)).view(np.int64) / 1e9
+            coords["time"] = (first, elapsed, {"units": "s", "long_name": "since the start"})
         keyed = part.keys[self.source][self.key]
-        for label, coordinate in axis_coordinates(self._file, keyed, self._positions(), found):
+        for label, coordinate in axis_coordinates(part.file, keyed, self._positions(), found):
             coords.setdefault(label, coordinate)
         return found.assign_coords(coords)
 
-    @property
-    def _file(self) -> Any:
-        return self._part.file
+    def card(self) -> Card:
+        """Describe the field; reads nothing."""
+        shape = (len(self._positions()), *self.entry_shape)
+        axes = ", ".join(f"{d} {n}" for d, n in zip(self.dims, shape, strict=True))
+        facts = {"axes": axes, "type": str(self.dtype)}
+        facts |= {"units": self.units} if self.units else {}
+        empty = int(np.count_nonzero(self._rows.count == 0))
+        facts |= {"without data": f"{empty} of {len(self.train_ids)} events"} if empty else {}
+        return Card("Channel", f"{self.source} {self.key}", facts)
 
     def _positions(self) -> Any:
         """Row of the field that each row of ``ndarray()`` was."""
@@ -171,10 +179,6 @@ class EntrySource(Source):
             facts["keys"] = _some(keys)
         facts |= {"values": _some(values)} if values else {}
         return Card("Source", self.source, facts)
-
-    def select_trains(self, trains: Any) -> EntrySource:
-        """The same source for some of the events; also as ``source[:10]``."""
-        return replace(self, train_ids=super().select_trains(trains).train_ids)
 
 
 def _some(names: list[str]) -> str:

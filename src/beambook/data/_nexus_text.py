@@ -112,5 +112,5 @@ def class_of(attrs: Mapping[str, Any]) -> str:
     stated = text_of(attrs.get("NX_class"))
     if stated:
         return stated
-    cansas = text_of(attrs.get("canSAS_class"))
+    cansas = text_of(attrs.get("canSAS_class")) or text_of(attrs.get("SAS_class"))
     return CANSAS.get(cansas, cansas)

@@ -70,7 +70,7 @@ class Field:
     @property
     def units(self) -> str:
         """As the file says; empty when it says nothing."""
-        units = self.attrs.get("units", "")
+        units = self.attrs.get("units", self.attrs.get("unit", ""))
         return units if isinstance(units, str) else " ".join(map(str, np.ravel(units)))
 
 

@@ -9,7 +9,9 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from beambook.data._external_raw import open_with_raw
 from beambook.data._hdf5 import StoredFile, pool
+from beambook.data._live_rows import sure_rows
 from beambook.data._reading import Output, Pieces
 from beambook.errors import DamagedFile
 
@@ -31,10 +33,10 @@ def read_by_hdf5(file: StoredFile, name: str, pieces: Pieces, output: Output) ->
     """
     try:
         with pool.open(file) as opened:
-            dataset = opened[name.encode(errors="surrogateescape")]
+            dataset = open_with_raw(opened, name.encode(errors="surrogateescape"))
             if not isinstance(dataset, h5py.Dataset):
                 raise KeyError(f"{name} is no data set")
-            _refuse_unfit(dataset, pieces, output)
+            _refuse_unfit(dataset, pieces, output, live=file.live)
             for group in _groups(pieces, prod(dataset.shape[1:]) * dataset.dtype.itemsize):
                 _read(dataset, group, output)
     except (OSError, LookupError, RuntimeError, TypeError, ValueError) as error:
@@ -47,12 +49,14 @@ def read_by_hdf5(file: StoredFile, name: str, pieces: Pieces, output: Output) ->
         ) from error
 
 
-def _refuse_unfit(dataset: h5py.Dataset, pieces: Pieces, output: Output) -> None:
+def _refuse_unfit(dataset: h5py.Dataset, pieces: Pieces, output: Output, *, live: bool) -> None:
     if dataset.shape is None or dataset.shape[1:] != output.roi.entry:
         raise ValueError(f"its shape is {dataset.shape}, rows of {output.roi.entry} are expected")
     last = int((pieces.source + pieces.count).max())
     if last > dataset.shape[0]:
         raise ValueError(f"there are only {dataset.shape[0]} rows")
+    if live and sure_rows(dataset.id, last) < last:  # HDF5 would give fill values
+        raise ValueError("the file is being written and they are not found now; read them again")
 
 
 def _groups(pieces: Pieces, row: int) -> list[Pieces]:
