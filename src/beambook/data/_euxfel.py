@@ -9,7 +9,8 @@ of the run; ``METADATA`` says which sources there are.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -103,7 +104,7 @@ class EuxfelPart:
     @cached_property
     def times(self) -> NDArray[np.datetime64]:
         """From ``INDEX/timestamp``; NaT in format 0.5."""
-        with pool.open(self.file) as file:
+        with self._opened("INDEX/timestamp") as file:
             stored = read_index(file, "INDEX/timestamp")
         nanoseconds = np.zeros(0, np.int64) if stored is None else stored.astype(np.int64)
         times = at_slots(nanoseconds, self.slots).astype("M8[ns]")
@@ -113,7 +114,7 @@ class EuxfelPart:
     @cached_property
     def facts(self) -> Mapping[str, str | int]:
         """Contents of ``METADATA`` except the sources."""
-        with pool.open(self.file) as file:
+        with self._opened("METADATA") as file:
             stored = file["METADATA"].items() if self.version != "0.5" else ()
             values = {
                 name: item[0]
@@ -130,7 +131,7 @@ class EuxfelPart:
             if info.type == h5py.h5o.TYPE_DATASET:
                 names.append(name.decode(errors="surrogateescape").replace("/", "."))
 
-        with pool.open(self.file) as file:
+        with self._opened(source) as file:
             group = file.get(self._group(source, constant=constant))
             if isinstance(group, h5py.Group):
                 h5py.h5o.visit(group.id, add, info=True)
@@ -140,7 +141,7 @@ class EuxfelPart:
         """One key, under exactly this name."""
         base = self._group(source, constant=constant)
         path = f"{base}/{name.replace('.', '/')}"
-        with pool.open(self.file) as file:
+        with self._opened(path) as file:
             stored = open_dataset(file, path)
             if stored is None or not stored.rank:
                 return None
@@ -163,7 +164,7 @@ class EuxfelPart:
     def rows(self, source: str, group: str) -> Rows | None:
         """From ``INDEX/<source>/<group>``; ``first, last, status`` in very old files."""
         path = f"INDEX/{self.stored_names.get(source, source)}/{group}".rstrip("/")
-        with pool.open(self.file) as file:
+        with self._opened(path) as file:
             first = _whole(read_index(file, f"{path}/first"))
             count = _whole(read_index(file, f"{path}/count"))
             if first is not None and count is None:
@@ -172,6 +173,18 @@ class EuxfelPart:
         if first is None or count is None:
             return None
         return Rows(at_slots(first, self.slots), at_slots(count, self.slots))
+
+    @contextmanager
+    def _opened(self, what: str) -> Iterator[h5py.File]:
+        """The file; what HDF5 cannot read of it is a `DamagedFile`."""
+        with pool.open(self.file) as file:
+            try:
+                yield file
+            except (OSError, LookupError, RuntimeError, TypeError, ValueError) as error:
+                if isinstance(error, DamagedFile):
+                    raise
+                name = self.file.path.name
+                raise DamagedFile(f"{what} in {name} cannot be read ({error})") from error
 
     def _group(self, source: str, *, constant: bool) -> str:
         section = "RUN" if constant else SECTIONS[self.sources[source]]

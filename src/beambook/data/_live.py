@@ -2,8 +2,9 @@
 
 A train of a file is complete when its id, and for each source that the file lists the index and
 the rows of all keys, are surely in the file (`beambook.data._live_rows` says when that is so).
-Trains that are not are held back and counted; the next look may have them. A file that nobody
-has touched for a while is taken as it is.
+Trains that are not are held back and counted; the next look may have them. What was learned in
+a look is kept, because the file may not be readable a moment later. A file that nobody has
+touched for a while is taken as it is.
 """
 
 from __future__ import annotations
@@ -17,16 +18,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Lock
 
-import h5py
-import numpy as np
-from numpy.typing import NDArray
-
-from beambook.data._euxfel import EuxfelPart, read_open_part
+from beambook.data._euxfel import read_open_part
 from beambook.data._findings import Finding
 from beambook.data._format import Part
-from beambook.data._hdf5 import StoredFile, digest, pool
-from beambook.data._live_rows import sure_rows
-from beambook.data._read import open_dataset
+from beambook.data._hdf5 import StoredFile, pool
+from beambook.data._live_part import live_part
 from beambook.data._sidecar_sight import Sight
 
 __all__ = ["live_parts"]
@@ -137,13 +133,12 @@ def _complete(path: Path, *, live: bool) -> tuple[Part, tuple[Finding, ...]]:
     stored = replace(StoredFile.of(path), live=live)
     pool.release(path)  # an open file may remember how it was
     with pool.open(stored) as file:
-        part = read_open_part(stored, file)
+        whole = read_open_part(stored, file)
         if not live:
-            return part, ()
-        keep, why = _kept(part, file)
-    held = int(np.count_nonzero(~keep))
-    found = (Finding(HELD, path.name, held, why),) if held else ()
-    return _only(part, keep), found
+            return whole, ()
+        part, why = live_part(whole, file)
+    held = len(whole.event_ids) - len(part.event_ids)
+    return part, (Finding(HELD, path.name, held, why),) if held else ()
 
 
 def _finished(path: Path, sight: Sight | None) -> bool:
@@ -168,75 +163,6 @@ def _locked(path: Path) -> bool:
     finally:
         os.close(handle)
     return False
-
-
-def _only(part: EuxfelPart, keep: NDArray[np.bool_]) -> EuxfelPart:
-    """The part with some of its trains; the guard is on those up to the last one kept."""
-    slots = part.slots[keep]
-    used = int(slots[-1]) + 1 if len(slots) else 0
-    ids = np.zeros(used, np.uint64)
-    before = part.slots < used
-    ids[part.slots[before]] = part.event_ids[before]
-    return replace(
-        part,
-        file=replace(part.file, guard=("INDEX/trainId", used, digest(ids))),
-        event_ids=part.event_ids[keep],
-        slots=slots,
-        suspect=part.suspect[keep],
-    )
-
-
-def _kept(part: EuxfelPart, file: h5py.File) -> tuple[NDArray[np.bool_], str]:
-    """Which trains are complete, and what the first of the others lacks."""
-    keep = np.ones(len(part.event_ids), bool)
-    why = ""
-    for what, sure in _sure(part, file):
-        if not why and not sure.all():
-            why = f"{part.event_ids[~sure][0]} lacks {what}"
-        keep &= sure
-    return keep, why
-
-
-def _sure(part: EuxfelPart, file: h5py.File) -> Iterator[tuple[str, NDArray[np.bool_]]]:
-    """Per train: whether each thing that belongs to it is in the file."""
-    used = int(part.slots.max(initial=-1)) + 1
-    if part.version != "0.5":
-        for name in ("INDEX/flag", "INDEX/timestamp"):
-            yield name, part.slots < _sure_of(file, name, used)
-    for source in sorted(part.sources.keys() - part.legacy.keys()):
-        keys: dict[str, list[str]] = {}
-        for key in sorted(part.names(source)):
-            slow = part.sources[source] == "control"
-            keys.setdefault("" if slow else key.partition(".")[0], []).append(key)
-        for group, names in keys.items():
-            yield from _sure_of_group(part, file, source, group, names)
-
-
-def _sure_of_group(
-    part: EuxfelPart, file: h5py.File, source: str, group: str, names: Sequence[str]
-) -> Iterator[tuple[str, NDArray[np.bool_]]]:
-    rows = part.rows(source, group)
-    where = f"INDEX/{source}/{group}".rstrip("/")
-    if rows is None:
-        yield where, np.zeros(len(part.slots), bool)
-        return
-    used = int(part.slots.max(initial=-1)) + 1
-    index = ("first", "count") if f"{where}/count" in file else ("first", "last", "status")
-    for name in index:
-        known = part.slots < _sure_of(file, f"{where}/{name}", used)
-        # With a count of 0 the first row means nothing.
-        yield f"{where}/{name}", known | (rows.count == 0) if name == "first" else known
-    stop = np.where(rows.count > 0, rows.first + rows.count, 0)
-    most = int(stop.max(initial=0))
-    for name in names:
-        signal = part.signal(source, name)
-        sure = 0 if signal is None else _sure_of(file, signal.dataset, most)
-        yield f"{source} {name}", stop <= sure
-
-
-def _sure_of(file: h5py.File, path: str, wanted: int) -> int:
-    dataset = open_dataset(file, path)
-    return 0 if dataset is None or not dataset.rank else sure_rows(dataset, wanted)
 
 
 def _behind(parts: Sequence[Part]) -> Iterator[Finding]:

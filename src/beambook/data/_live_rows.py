@@ -61,9 +61,10 @@ def _placed_chunks(dataset: h5py.h5d.DatasetID, chunk: tuple[int, ...]) -> int:
     if not found:
         return 0
     entry = zip(dataset.shape[1:], chunk[1:], strict=True)
-    across = int(prod(-(-int(length) // int(size)) for length, size in entry))
+    across: int = prod(-(-int(length) // int(size)) for length, size in entry)
     there = np.bincount(np.asarray(found) // chunk[0]) >= across
-    return len(there) if bool(there.all()) else int(np.argmin(there))
+    missing = np.flatnonzero(~there)
+    return int(missing[0]) if len(missing) else len(there)
 
 
 def _last_written(
@@ -72,7 +73,7 @@ def _last_written(
     """The end of the rows between `first` and `stop` that are not all fill value."""
     stored = h5py.Dataset(dataset)
     row = max(1, prod(stored.shape[1:]) * stored.dtype.itemsize)
-    step = max(1, BLOCK // row)
+    step: int = max(1, BLOCK // row)
     fill = stored.fillvalue
     while stop > first:
         start = max(first, stop - step)

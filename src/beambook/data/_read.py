@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -17,6 +18,7 @@ from beambook.data._reading import Output, Pieces
 from beambook.data._reading_plan import plan_jobs
 from beambook.data._roi import Roi
 from beambook.data._threads import Job, share, thread_count
+from beambook.errors import DamagedFile
 
 __all__ = [
     "MOST_EVENTS",
@@ -31,6 +33,7 @@ __all__ = [
 SMALLEST_BLOCK, LARGEST_BLOCK = 256 << 10, 8 << 20  # bytes that a thread reads in one go
 MOST_AT_ONCE = 4 << 20  # bytes between the first and the last piece of an index
 FEW_PIECES = 64  # so many are read as well by HDF5
+TRIES, PAUSE_S = 5, 0.02  # for files that are being written
 MOST_EVENTS = 10_000_000  # in one file: eleven days at 10 Hz
 
 
@@ -106,6 +109,17 @@ def read_plans(
         plan = Plan(part.file, signal.dataset, *rows)
         frames = read_plans([plan], np.empty((100, 512, 128), "f4"), Roi.of((), (512, 128)))
     """
+    for _ in range(TRIES if any(plan.file.live for plan in plans) else 0):
+        try:
+            return _read_plans(plans, out, roi, threads)
+        except DamagedFile:  # half rewritten just now
+            time.sleep(PAUSE_S)
+    return _read_plans(plans, out, roi, threads)
+
+
+def _read_plans(
+    plans: Sequence[Plan], out: NDArray[Any], roi: Roi, threads: int | None
+) -> NDArray[Any]:
     output, number = Output(out, roi), thread_count(threads)
     block = min(LARGEST_BLOCK, max(SMALLEST_BLOCK, out.nbytes // (8 * number)))
     jobs: list[Job] = []
