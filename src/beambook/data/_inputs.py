@@ -36,9 +36,10 @@ def inputs() -> list[dict[str, Any]]:
 def index_checksum(parts: Sequence[Part]) -> str:
     """SHA-256 over file names, sizes, trains and sources, whatever folder they are in."""
     digest = sha256()
-    for part in sorted(parts, key=lambda p: p.file.path.name):
-        digest.update(os.fsencode(part.file.path.name) + f"\0{part.file.stamp[1]}\0".encode())
-        digest.update(part.event_ids.astype("<u8").tobytes())
+    for name, number in sorted((part.file.path.name, n) for n, part in enumerate(parts)):
+        part = parts[number]
+        digest.update(os.fsencode(name) + f"\0{part.file.stamp[1]}\0".encode())
+        digest.update(part.event_ids.astype("<u8", copy=False).tobytes())
         digest.update(part.suspect.tobytes())
         digest.update("\0".join(sorted(part.sources)).encode())
     return digest.hexdigest()

@@ -24,6 +24,7 @@ from beambook.data._nexus_entry import open_entry
 from beambook.data._nexus_foreign import is_foreign
 from beambook.data._run import Run
 from beambook.data._sidecar import Sidecar
+from beambook.data._sidecar_part import IndexedPart
 from beambook.data._store import Store
 from beambook.errors import DamagedFile, DataError, RunNotFound
 
@@ -272,9 +273,8 @@ def open_files(paths: Sequence[Path], folder: Path | None = None, *, suspect: bo
 
 def data_files(folder: Path) -> list[Path]:
     """The files of a run, by name."""
-    return sorted(
-        p for p in folder.iterdir() if p.suffix == ".h5" and p.name.lower() != "overview.h5"
-    )
+    names = sorted(entry.name for entry in os.scandir(folder))
+    return [folder / n for n in names if n.endswith(".h5") and n.lower() != "overview.h5"]
 
 
 def read_parts(paths: Sequence[Path]) -> tuple[list[Part], list[Finding]]:
@@ -297,7 +297,8 @@ def _run(
     unreadable: Sequence[Finding] = (),
 ) -> Run:
     for part in parts:
-        weakref.finalize(part, pool.release, part.file.path).atexit = False
+        if not isinstance(part, IndexedPart):  # which has a lease
+            weakref.finalize(part, pool.release, part.file.path).atexit = False
     store = Store.of(parts, suspect=suspect)
     names = [finding.where for finding in unreadable]
     others = opening_findings(store, whole_run=path.is_dir(), unreadable=names)

@@ -25,7 +25,7 @@ from beambook.data._format import Part
 from beambook.data._sidecar_answers import MISSING, Answers
 from beambook.data._sidecar_archive import BAD, Archive, Packed
 from beambook.data._sidecar_entry import Entry, entries_document, entries_of
-from beambook.data._sidecar_part import IndexedPart
+from beambook.data._sidecar_part import IndexedPart, Lease
 from beambook.data._sidecar_place import evict, may_replace, places, trusted
 from beambook.data._sidecar_schemas import Schemas
 from beambook.data._sidecar_sight import Sight, quiet_time, sights
@@ -85,18 +85,19 @@ class Sidecar:
         paths : sequence of Path
             Files in the folder.
         """
+        paths = [path.absolute() for path in paths]
         now, quiet = time.time_ns(), quiet_time(self.folder)
-        known = dict(self._entries)
+        known, lease = dict(self._entries), Lease(paths)
         parts: list[Part] = []
         unreadable: list[Finding] = []
         for path, sight in zip(paths, self._sights(paths), strict=True):
             entry = known.get(path.name)
             if entry is not None and entry.sight == sight:
-                parts.append(IndexedPart(entry, self))
+                parts.append(IndexedPart.of(path, entry, self, lease))
                 continue
             keep = sight is not None and sight.settled(now, quiet)
             try:
-                parts.append(self._read(path, sight if keep else None))
+                parts.append(self._read(path, sight if keep else None, lease))
             except DamagedFile as error:
                 unreadable.append(Finding("unreadable file", path.name, 1, error.message))
         if self._entries != known:
@@ -104,16 +105,19 @@ class Sidecar:
         return parts, unreadable
 
     def _sights(self, paths: Sequence[Path]) -> Sequence[Sight | None]:
-        return sights(paths) if self._places else [None] * len(paths)
+        home = os.fspath(self.folder)
+        if self._places and all(os.path.dirname(path) == home for path in paths):
+            return sights(paths)
+        return [None] * len(paths)  # nothing is known of these
 
-    def _read(self, path: Path, sight: Sight | None) -> Part:
+    def _read(self, path: Path, sight: Sight | None, lease: Lease) -> Part:
         part = self.read_part(path)
         if sight is None or Sight.of(path) != sight:
             return part
         entry = Entry.read(part, sight, sight.token(path.name))
         self._stale |= path.name in self._entries
         self._entries[path.name] = entry
-        return IndexedPart(entry, self, part)
+        return IndexedPart.of(path, entry, self, lease, part)
 
     # --- answers ----------------------------------------------------------
 
@@ -128,10 +132,12 @@ class Sidecar:
         except BAD:
             return ()
 
-    def remember(self, entry: Entry, question: Question, encode: Callable[[], Any]) -> None:
+    def remember(
+        self, entry: Entry, path: Path, question: Question, encode: Callable[[], Any]
+    ) -> None:
         """Keep an answer, if the file is still in the state of the entry."""
         mine = self._places and self._pid == os.getpid()
-        if not mine or Sight.of(entry.file.path) != entry.sight:
+        if not mine or Sight.of(path) != entry.sight:
             return
         with suppress(*BAD):  # what cannot be coded is asked again next time
             source, kind, subject = question
@@ -187,7 +193,7 @@ class Sidecar:
     def _merge(self, others: Mapping[str, Entry]) -> None:
         for name, entry in others.items():
             mine = self._entries.setdefault(name, entry)
-            if mine.token != entry.token and Sight.of(entry.file.path) == entry.sight:
+            if mine.token != entry.token and Sight.of(self.folder / name) == entry.sight:
                 self._entries[name] = entry
         there = {path.name for path in self.folder.iterdir()}
         for name in [name for name in self._entries if name not in there]:
@@ -220,7 +226,7 @@ class Sidecar:
     def _entries_in(self, archive: Archive) -> dict[str, Entry]:
         with suppress(*BAD):
             if (stored := archive.document(FILES)) is not None:
-                return entries_of(stored, self.folder)
+                return entries_of(stored)
         return {}
 
 

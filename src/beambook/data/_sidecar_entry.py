@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,6 @@ from numpy.typing import NDArray
 
 from beambook.data._findings import Finding
 from beambook.data._format import Part
-from beambook.data._hdf5 import StoredFile
 from beambook.data._sidecar_archive import BAD
 from beambook.data._sidecar_code import pack, pack_finding, unpack, unpack_finding
 from beambook.data._sidecar_sight import Sight
@@ -58,7 +56,8 @@ class Entry:
         What it looked like before and after it was read.
     token : str
         Name of this state.
-    file : StoredFile
+    guard : tuple of (str, int, bytes)
+        As in `StoredFile`.
     event_ids, suspect : ndarray, (events,)
     listing : Listing
     writer : str
@@ -68,7 +67,7 @@ class Entry:
 
     sight: Sight
     token: str
-    file: StoredFile
+    guard: tuple[str, int, bytes]
     event_ids: NDArray[np.uint64]
     suspect: NDArray[np.bool_]
     listing: Listing
@@ -80,7 +79,7 @@ class Entry:
     def read(cls, part: Part, sight: Sight, token: str) -> Entry:
         """From a part that a format has read; without a token it is not kept."""
         return cls(
-            *(sight, token, part.file, part.event_ids, part.suspect),
+            *(sight, token, part.file.guard, part.event_ids, part.suspect),
             Listing(part.sources, part.legacy, part.modules),
             *(part.writer, part.sequence, part.findings),
         )
@@ -91,7 +90,7 @@ def entries_document(entries: Mapping[str, Entry]) -> dict[str, Any]:
     arrays, listings = _Pool(), _Pool()
     files = {}
     for name, entry in entries.items():
-        sight, (dataset, length, digest) = entry.sight, entry.file.guard
+        sight, (dataset, length, digest) = entry.sight, entry.guard
         files[name] = [
             [sight.inode, sight.size, sight.mtime_ns, sight.ctime_ns, sight.head],
             [dataset, length, digest.hex()],
@@ -103,7 +102,7 @@ def entries_document(entries: Mapping[str, Entry]) -> dict[str, Any]:
     return {"files": files, "arrays": arrays.values, "listings": listings.values}
 
 
-def entries_of(document: Mapping[str, Any], folder: Path) -> dict[str, Entry]:
+def entries_of(document: Mapping[str, Any]) -> dict[str, Entry]:
     """Undo `entries_document`; a file of which something does not fit is left out."""
     arrays = _Once(document["arrays"], _array)
     doubts = _Once(document["arrays"], lambda coded: unpack(coded).astype(bool))
@@ -111,7 +110,7 @@ def entries_of(document: Mapping[str, Any], folder: Path) -> dict[str, Entry]:
     found = {}
     for name, coded in document["files"].items():
         try:
-            found[name] = _entry(folder, name, coded, arrays, doubts, listings)
+            found[name] = _entry(name, coded, arrays, doubts, listings)
         except BAD:
             continue
     return found
@@ -121,17 +120,15 @@ def _array(coded: Any) -> NDArray[np.uint64]:
     return unpack(coded).view(np.uint64)
 
 
-def _entry(
-    folder: Path, name: str, coded: Any, arrays: _Once, doubts: _Once, listings: _Once
-) -> Entry:
+def _entry(name: str, coded: Any, arrays: _Once, doubts: _Once, listings: _Once) -> Entry:
     seen, (dataset, length, digest), ids, doubt, listing, writer, sequence, wrong = coded
     sight = Sight(*seen)
     event_ids, suspect = arrays[ids], doubts[doubt]
     if len(event_ids) != len(suspect):
         raise ValueError("length")
-    file = StoredFile(folder / name, sight.stamp, (dataset, length, bytes.fromhex(digest)))
+    guard = str(dataset), int(length), bytes.fromhex(digest)
     return Entry(
-        *(sight, sight.token(name), file, event_ids, suspect, listings[listing]),
+        *(sight, sight.token(name), guard, event_ids, suspect, listings[listing]),
         *(str(writer), None if sequence is None else int(sequence)),
         tuple(map(unpack_finding, wrong)),
     )

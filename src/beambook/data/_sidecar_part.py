@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import weakref
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -12,7 +14,7 @@ from numpy.typing import NDArray
 
 from beambook.data._findings import Finding
 from beambook.data._format import Part, Rows, Signal
-from beambook.data._hdf5 import StoredFile
+from beambook.data._hdf5 import StoredFile, pool
 from beambook.data._sidecar_code import (
     pack,
     pack_rows,
@@ -27,9 +29,24 @@ from beambook.errors import DamagedFile
 if TYPE_CHECKING:
     from beambook.data._sidecar import Sidecar
 
-__all__ = ["IndexedPart"]
+__all__ = ["IndexedPart", "Lease"]
 
 T = TypeVar("T")
+
+
+class Lease:
+    """Files that are closed when the last of their parts is forgotten.
+
+    One for all, because to watch each of a thousand parts takes longer than to open the run.
+    """
+
+    def __init__(self, paths: Sequence[Path]) -> None:
+        weakref.finalize(self, _release, tuple(paths)).atexit = False
+
+
+def _release(paths: Sequence[Path]) -> None:
+    for path in paths:
+        pool.release(path)
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,15 +56,21 @@ class IndexedPart:
     Attributes
     ----------
     entry : Entry
+    file : StoredFile
+        The file, as it was when it was indexed.
     sidecar : Sidecar
         The index of the run.
     read : Part or None
         What the format has read, if it had to.
+    lease : Lease or None
+        Keeps the files of an opening from being closed for good.
     """
 
     entry: Entry
+    file: StoredFile
     sidecar: Sidecar
     read: Part | None = None
+    lease: Lease | None = None
 
     @cached_property
     def own(self) -> Part:
@@ -67,10 +90,12 @@ class IndexedPart:
             )
         return part
 
-    @property
-    def file(self) -> StoredFile:
-        """The file, as it was when it was indexed."""
-        return self.entry.file
+    @classmethod
+    def of(
+        cls, path: Path, entry: Entry, sidecar: Sidecar, lease: Lease, read: Part | None = None
+    ) -> IndexedPart:
+        """The part of a file that is in the state of the entry."""
+        return cls(entry, StoredFile(path, entry.sight.stamp, entry.guard), sidecar, read, lease)
 
     @property
     def event_ids(self) -> NDArray[np.uint64]:
@@ -175,5 +200,5 @@ class IndexedPart:
         if found:
             return found[0]
         answer = ask()
-        self.sidecar.remember(self.entry, question, lambda: encode(answer))
+        self.sidecar.remember(self.entry, self.file.path, question, lambda: encode(answer))
         return answer

@@ -14,6 +14,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from beambook.data._event_ids import all_of
 from beambook.data._findings import Finding
 from beambook.data._format import Part, Rows, Signal
 
@@ -162,8 +163,7 @@ class Store:
     def event_ids(self) -> NDArray[np.uint64]:
         """Ids of all events of all sources, ascending, each once."""
         used = {number for found in self.sources.values() for number in found}
-        ids = [self.ids_of(self.parts[number]) for number in sorted(used)]
-        return np.unique(_joined(ids, np.uint64))
+        return all_of([self.ids_of(self.parts[number]) for number in sorted(used)])
 
     def ids_of(self, part: Part) -> NDArray[np.uint64]:
         """Ids of a part's events, less the suspect ones where these are not wanted."""
