@@ -8,17 +8,26 @@ from base64 import b64decode, b64encode
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from math import prod
-from typing import Any
+from typing import Any, Protocol
 
 import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from beambook.data._descriptors import descriptors
+from beambook.data._descriptors import Lent, descriptors
 from beambook.data._hdf5 import StoredFile, pool
 from beambook.errors import DamagedFile
 
-__all__ = ["DEFLATE", "FLETCHER32", "SHUFFLE", "Layout", "known", "layout_of", "remember"]
+__all__ = [
+    "DEFLATE",
+    "FLETCHER32",
+    "SHUFFLE",
+    "Layout",
+    "known",
+    "layout_in",
+    "layout_of",
+    "remember",
+]
 
 DEFLATE, SHUFFLE, FLETCHER32 = 1, 2, 3
 UNDERSTOOD = {DEFLATE, SHUFFLE, FLETCHER32}
@@ -221,6 +230,19 @@ _memory = _Memory(MOST_REMEMBERED)
 os.register_at_fork(after_in_child=_memory.forget)
 
 
+class Shelf(Protocol):
+    """Keeps layouts from one process to the next."""
+
+    def find(self, file: StoredFile, dataset: str) -> Layout | None:
+        """The layout in a file that is as `file` says, if it is kept."""
+
+    def keep(self, file: StoredFile, dataset: str, layout: Layout) -> None:
+        """Keep it, if there is a place."""
+
+
+shelves: list[Shelf] = []
+
+
 def remember(file: StoredFile, dataset: str, layout: Layout) -> None:
     """Keep a layout that is known from elsewhere; used while the file is as `file` says."""
     _memory.put((file.path, file.stamp, dataset), layout)
@@ -253,11 +275,21 @@ def layout_of(file: StoredFile, dataset: str) -> Layout:
         layout.chunk, layout.reason     # (1, 2, 512, 128), ""
     """
     with descriptors.lend(file) as lent:
-        key = (file.path, lent.stamp, dataset)
-        if (found := _memory.get(key)) is None:
+        return layout_in(lent, file, dataset)
+
+
+def layout_in(lent: Lent, file: StoredFile, dataset: str) -> Layout:
+    """The same for a file that is open already."""
+    key = (file.path, lent.stamp, dataset)
+    if (found := _memory.get(key)) is None:
+        kept = shelves if lent.stamp == file.stamp else ()  # they know files as `file` says
+        found = next(filter(None, (shelf.find(file, dataset) for shelf in kept)), None)
+        if found is None:
             found = _read_layout(file, dataset, lent.stamp[1])
-            _memory.put(key, found)
-        return found
+            for shelf in kept:
+                shelf.keep(file, dataset, found)
+        _memory.put(key, found)
+    return found
 
 
 def _read_layout(file: StoredFile, name: str, length: int) -> Layout:

@@ -55,16 +55,26 @@ class Descriptors:
         return len(self._open)
 
     @contextmanager
-    def lend(self, stored: StoredFile) -> Iterator[Lent]:
+    def lend(self, stored: StoredFile, seen: Stamp | None = None) -> Iterator[Lent]:
         """Lend the descriptor of a file that is still what it was.
+
+        Parameters
+        ----------
+        stored : StoredFile
+        seen : tuple of int, optional
+            The stamp of the file a moment ago, when it was lent for the same purpose: where it is
+            still open the system is not asked again.
 
         Raises
         ------
         DamagedFile
-            It cannot be opened, or was replaced by another file.
+            It cannot be opened, or was replaced by another file, or changed since it was `seen`.
         """
-        lent = self._take(stored)
+        lent = self._take(stored, seen)
         try:
+            if seen is not None and seen != lent.stamp:
+                name = stored.path.name
+                raise DamagedFile(f"{name} changed while it was read", hint="Read it again.")
             if stored not in lent.trusted:
                 _refuse_if_changed(stored, lent)
                 lent.trusted.add(stored)
@@ -103,8 +113,8 @@ class Descriptors:
             if (lent := self._open.pop(self._released.pop(), None)) is not None:
                 _drop(lent)
 
-    def _take(self, stored: StoredFile) -> Lent:
-        now = _stamp(stored.path, stored.path.name)
+    def _take(self, stored: StoredFile, seen: Stamp | None) -> Lent:
+        now = seen or _stamp(stored.path, stored.path.name)
         with self._lock:
             lent = self._open.get(stored.path)
             if lent is None or lent.stamp != now:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 from math import prod
@@ -20,7 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from beambook.data._chunks import Layout
-from beambook.data._hdf5 import StoredFile
+from beambook.data._descriptors import Lent, descriptors
+from beambook.data._hdf5 import Stamp, StoredFile
 from beambook.data._roi import Roi
 from beambook.errors import DamagedFile
 
@@ -43,6 +44,11 @@ class Origin:
     file: StoredFile
     dataset: str
     layout: Layout
+    stamp: Stamp
+
+    def lend(self) -> AbstractContextManager[Lent]:
+        """The descriptor of the file as it was when the layout was found."""
+        return descriptors.lend(self.file, self.stamp)
 
     def damaged(self, pieces: Pieces, reason: object) -> DamagedFile:
         """The error to raise when these rows cannot be read."""

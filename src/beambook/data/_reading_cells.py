@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from beambook.data._descriptors import Lent, descriptors
+from beambook.data._descriptors import Lent
 from beambook.data._inflate import BadChunk, ChecksumDiffers
 from beambook.data._reading import Int, Origin, Output, Pieces, ReadError, read_into
-from beambook.data._reading_coded import decoded
+from beambook.data._reading_coded import COST, decoded
 from beambook.data._reading_hdf5 import read_by_hdf5
 from beambook.data._threads import Job
 
@@ -66,7 +66,8 @@ def cell_jobs(origin: Origin, pieces: Pieces, output: Output) -> list[Job]:
             jobs.append(Job(partial(whole, pieces[a:b], output), 0))
         else:
             run = partial(_read_row, origin, pieces[a:b], output, cells, offset, size)
-            jobs.append(Job(run, len(cells) * layout.chunk_bytes))
+            cost = COST if layout.filters else 1
+            jobs.append(Job(run, len(cells) * layout.chunk_bytes * cost))
     return jobs
 
 
@@ -100,7 +101,7 @@ def _read_row(
     first = pieces.source % origin.layout.chunk[0]
     rooms = [_room(origin, output, int(t), int(n)) for t, n in zip(*_to(pieces), strict=True)]
     try:
-        with descriptors.lend(origin.file) as lent:
+        with origin.lend() as lent:
             for cell, at, length in zip(cells, offset.tolist(), size.tolist(), strict=True):
                 found = _chunk(origin, lent, at, length)
                 for start, room in zip(first.tolist(), rooms, strict=True):

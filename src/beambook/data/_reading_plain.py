@@ -7,7 +7,6 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from beambook.data._descriptors import descriptors
 from beambook.data._reading import (
     Box,
     Int,
@@ -100,7 +99,7 @@ def _read_straight(
     origin: Origin, pieces: Pieces, memory: memoryview, reads: tuple[list[int], ...]
 ) -> None:
     try:
-        with descriptors.lend(origin.file) as lent:
+        with origin.lend() as lent:
             for at, to, size in zip(*reads, strict=True):
                 read_into(lent.fd, memory[to : to + size], at)
     except ReadError as error:
@@ -131,7 +130,7 @@ def _through_buffers(
 def _read_windows(
     origin: Origin, rows: Pieces, box: Box, output: Output, groups: list[tuple[int, int]]
 ) -> None:
-    with descriptors.lend(origin.file) as lent:
+    with origin.lend() as lent:
         for first, stop in groups:
             at = rows.count[first:stop]
             size = int(at[-1] - at[0]) + box.size

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from functools import partial
 
-from beambook.data._chunks import layout_of
+from beambook.data._chunks import layout_in
+from beambook.data._descriptors import descriptors
 from beambook.data._hdf5 import StoredFile
 from beambook.data._reading import Origin, Output, Pieces
 from beambook.data._reading_cells import cell_jobs
@@ -31,7 +32,8 @@ def plan_jobs(
     block : int
         About so many bytes in a job.
     """
-    origin = Origin(file, dataset, layout_of(file, dataset))
+    with descriptors.lend(file) as lent:
+        origin = Origin(file, dataset, layout_in(lent, file, dataset), lent.stamp)
     layout = origin.layout
     if layout.reason:
         return [_by_hdf5(origin, pieces, output)]

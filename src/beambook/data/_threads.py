@@ -14,7 +14,7 @@ __all__ = ["Job", "share", "thread_count"]
 
 MOST = 8
 
-WORTH_A_THREAD = 512 << 10  # bytes; to start one takes as long as to read 256 KiB
+WORTH_A_THREAD = 3 << 20  # bytes; to start one takes as long as to read 1 MiB
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Job:
     ----------
     run : callable
     size : int
-        About how many bytes it goes through.
+        How many bytes could be read in the time that it takes, about.
     """
 
     run: Callable[[], None]
