@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from beambook.data import DataWarning, _sidecar_sight, open_run
+from beambook.data import DataWarning, _chunks, _sidecar_sight, open_run
 from beambook.data._hdf5 import FilePool, pool
 from beambook.data._sidecar import Sidecar, _save_all
 from beambook.data._sidecar_part import IndexedPart
@@ -143,6 +143,23 @@ def test_nothing_is_opened_for_what_is_known(small_run):
     with without_hdf5():
         assert everything(small_run, values=False) == expected
     assert indexed(small_run) == 4
+
+
+def test_where_rows_are_is_known(small_run, monkeypatch):
+    expected = everything(small_run)
+    _save_all()
+    monkeypatch.setattr(_chunks, "_memory", _chunks._Memory(2**20))
+
+    def refuse(*_):
+        raise AssertionError("the layout was read again")
+
+    monkeypatch.setattr(_chunks, "_read_layout", refuse)
+    assert everything(small_run) == expected
+    monkeypatch.setattr(_chunks, "_memory", _chunks._Memory(2**20))
+    for file in small_run.iterdir():
+        same_times(file, lambda f=file: f.write_bytes(f.read_bytes()))
+    with pytest.raises(AssertionError, match="read again"):
+        everything(small_run)
 
 
 def test_only_what_was_asked_for_is_known(small_run):

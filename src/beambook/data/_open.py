@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, overload
 
 from beambook.data._aliases import Aliases
+from beambook.data._chunks import shelves
 from beambook.data._euxfel import Euxfel
 from beambook.data._findings import Finding, summary, warn
 from beambook.data._format import Format, Part
@@ -24,6 +25,7 @@ from beambook.data._nexus_entry import open_entry
 from beambook.data._nexus_foreign import is_foreign
 from beambook.data._run import Run
 from beambook.data._sidecar import Sidecar
+from beambook.data._sidecar_layouts import Layouts
 from beambook.data._sidecar_part import IndexedPart
 from beambook.data._store import Store
 from beambook.errors import DamagedFile, DataError, RunNotFound
@@ -31,6 +33,7 @@ from beambook.errors import DamagedFile, DataError, RunNotFound
 __all__ = ["FORMATS", "open_file", "open_files", "open_run"]
 
 FORMATS: tuple[Format, ...] = (Euxfel(),)
+shelves.append(Layouts())
 WORTH_A_WARNING = {"unreadable file", "missing sequence", "duplicated trains"}
 KINDS = {"default": ("proc", "raw"), "all": ("raw", "proc")}
 AliasSource = Mapping[str, Any] | str | Path | None

@@ -19,9 +19,11 @@ from hashlib import blake2b
 from pathlib import Path
 from threading import Lock
 from typing import Any, TypeVar
+from weakref import WeakValueDictionary
 
 from beambook.data._findings import Finding
 from beambook.data._format import Part
+from beambook.data._hdf5 import StoredFile
 from beambook.data._sidecar_answers import MISSING, Answers
 from beambook.data._sidecar_archive import BAD, Archive, Packed
 from beambook.data._sidecar_entry import Entry, entries_document, entries_of
@@ -38,9 +40,10 @@ Question = tuple[str, str, str]  # source, kind, subject
 FILES, SCHEMAS, SOURCE = "files", "schemas", "source "
 PATIENCE_S, SHARE = 1.0, 20  # saving takes at most a twentieth of the time
 MOST_UNSAVED = 64
-MEANING = ("_euxfel*.py", "_nexus*.py", "_format.py", "_read.py", "_sidecar*.py")
+MEANING = ("_chunks.py", "_euxfel*.py", "_nexus*.py", "_format.py", "_read.py", "_sidecar*.py")
 
 _unsaved: dict[int, Sidecar] = {}
+_latest: WeakValueDictionary[str, Sidecar] = WeakValueDictionary()
 
 
 @dataclass(eq=False)
@@ -66,6 +69,7 @@ class Sidecar:
         self._stale = False  # whether there are answers about states that are no more
         self._lock, self._pid = Lock(), os.getpid()
         self._saved, self._cost = time.monotonic(), 0.0
+        _latest[os.fspath(self.folder)] = self
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_lock": None, "_places": (), "schemas": None}
@@ -146,6 +150,16 @@ class Sidecar:
                 self._of(source).put(kind, subject, entry.token, answer)
             self._to_be_saved()
 
+    @classmethod
+    def of_file(cls, file: StoredFile) -> tuple[Sidecar, Entry] | None:
+        """The index of the run that a file is in, and what it has on the file in this state."""
+        folder, name = os.path.split(file.path)
+        sidecar = _latest.get(folder)
+        entry = sidecar and sidecar._entries.get(name)
+        if not sidecar or not entry or (entry.sight.stamp, entry.guard) != (file.stamp, file.guard):
+            return None
+        return sidecar, entry
+
     def _of(self, source: str) -> Answers:
         if source not in self._answers:
             self._answers[source] = _answers_in(self._archive, source)
@@ -209,7 +223,8 @@ class Sidecar:
         for source, answers in list(self._answers.items()):
             if answers.changed or self._stale:
                 answers.fill(_answers_in(archive, source))
-                sections[SOURCE + source] = Packed.of(answers.document(tokens))
+                with suppress(ValueError):  # too large
+                    sections[SOURCE + source] = Packed.of(answers.document(tokens))
         sections[FILES] = Packed.of({"meaning": _meaning(), **entries_document(self._entries)})
         sections[SCHEMAS] = Packed.of(self.schemas.document(archive.document(SCHEMAS)))
         return sections

@@ -50,8 +50,10 @@ class Packed:
 
     @classmethod
     def of(cls, document: Any) -> Packed:
-        """Pack what JSON can hold."""
+        """Pack what JSON can hold; raises ValueError where it is too much."""
         plain = json.dumps(document, separators=(",", ":")).encode("ascii")
+        if len(plain) > MOST_PLAIN:
+            raise ValueError("size")
         stored = zlib.compress(plain, 3)
         return cls(stored, len(plain), _digest(stored))
 
