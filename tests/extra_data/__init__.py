@@ -1,1 +1,0 @@
-"""EXtra-data's names on beambook."""
