@@ -1,6 +1,8 @@
 """A small writer of EXDF files, faults included. Every value tells its train, row and element."""
 
+import sys
 from dataclasses import dataclass, field
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 import h5py
@@ -29,11 +31,13 @@ class Group:
     first_of_empty: int | None = None  # by default where the next rows begin
     index: str = "count"  # or "status": the old way
     index_length: int | None = None
+    index_pad: int = 0  # entries of the index beyond the trains, which mean nothing
     rows_lost: int = 0  # rows missing at the end of the data
     data: dict = field(default_factory=dict)  # name: array of all rows
     units: dict = field(default_factory=dict)  # name: (prefix, symbol)
     run: dict = field(default_factory=dict)  # constants
     control: bool = True
+    section: str = ""  # by default CONTROL or INSTRUMENT
     kwargs: dict = field(default_factory=dict)  # of create_dataset
 
     @property
@@ -56,13 +60,15 @@ class Group:
         first, count, rows = self.rows(trains)
         index = file.create_group(f"INDEX/{self.source}")
         cut = slice(None, self.index_length)
+        beyond = np.full(self.index_pad, 7, "u8")
+        first, count = np.concatenate([first, beyond]), np.concatenate([count, beyond])
         index["first"] = first[cut]
         if self.index == "status":
             index["last"] = np.where(count > 0, first + count - 1, first)[cut]
             index["status"] = (count > 0).astype("i4")[cut]
         else:
             index["count"] = count[cut]
-        section = "CONTROL" if self.control else "INSTRUMENT"
+        section = self.source_id().partition("/")[0]
         file.require_group(f"{section}/{self.source}")
         rows = rows[: len(rows) - self.rows_lost]
         for name, shape in self.keys.items():
@@ -90,7 +96,8 @@ class Group:
             file[f"RUN/{self.source}/{name.replace('.', '/')}/value"] = [constant]
 
     def source_id(self):
-        return ("CONTROL/" if self.control else "INSTRUMENT/") + self.source
+        section = self.section or ("CONTROL" if self.control else "INSTRUMENT")
+        return f"{section}/{self.source}"
 
 
 def control(source, keys, counts=None, **more):
@@ -111,10 +118,17 @@ def write_exdf(path, trains, groups, *, version="1.2", flags=None, pad=0, links=
     with h5py.File(path, "w") as file:
         chunks = (1,) if len(padded) else True
         file.create_dataset("INDEX/trainId", data=padded, maxshape=(None,), chunks=chunks)
-        ids = [g.source_id() for g in groups]
+        ids = [g.source_id() for g in groups if not g.section]
         ids += [
-            f"INSTRUMENT/{old}/{g.source.partition('/')[2]}" for old, _ in links for g in groups
-        ]
+            f"INSTRUMENT/{old}/{g.source.removeprefix(new).strip('/')}"
+            for old, new in links for g in groups if g.source.startswith(f"{new}/")
+        ]  # fmt: skip
+        for section in ("REDUCTION", "ERRATA"):
+            if listed := [g.source_id().encode() for g in groups if g.section == section]:
+                file.create_dataset(
+                    f"METADATA/auxiliarySources/{section}", data=listed,
+                    dtype=h5py.special_dtype(vlen=bytes),
+                )  # fmt: skip
         where = "METADATA" if version == "0.5" else "METADATA/dataSources"
         file.create_dataset(
             f"{where}/dataSourceId", data=[i.encode() for i in ids] + [b""] * 3,
@@ -203,3 +217,14 @@ def small_run(tmp_path, exdf):
 
 def pad_counts(number):
     return [1] * number
+
+
+@pytest.fixture(scope="session")
+def detector_runs():
+    """The writer of area detectors beside this file, which tests cannot import."""
+    path = Path(__file__).with_name("_detector_runs.py")
+    spec = spec_from_file_location("detector_runs", path)
+    module = module_from_spec(spec)
+    sys.modules["detector_runs"] = module  # dataclasses look for it
+    spec.loader.exec_module(module)
+    return module
