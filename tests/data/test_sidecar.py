@@ -393,6 +393,18 @@ def test_a_file_that_is_replaced_after_the_run_was_opened(small_run):
     check_same(small_run)
 
 
+@pytest.mark.parametrize("setting", ["index", "off"])
+def test_a_file_overwritten_with_its_old_times_after_the_run_was_opened(
+    small_run, monkeypatch, setting
+):
+    monkeypatch.setenv("BEAMBOOK_INDEX", setting if setting == "off" else str(small_run.parent))
+    run = opened(small_run)
+    assert run[MOTOR, "actualPosition"].ndarray()[0] == 1000 * 1000.0
+    same_times(small_run / FIRST, lambda: shift(small_run / FIRST, 500))
+    with pytest.raises(DamagedFile, match="was replaced since the run was opened"):
+        run[MOTOR, "actualPosition"].ndarray()
+
+
 # --- many at once -----------------------------------------------------------
 
 

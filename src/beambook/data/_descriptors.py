@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from stat import S_ISREG
 
-from beambook.data._hdf5 import FilePool, Stamp, StoredFile, pool
+from beambook.data._hdf5 import FilePool, Stamp, StoredFile, pool, stamp_of
 from beambook.errors import DamagedFile
 
 __all__ = ["Descriptors", "Lent", "descriptors"]
@@ -170,7 +170,7 @@ def _stamp(of: Path | int, name: str) -> Stamp:
         raise DamagedFile(f"{name} cannot be read: {error.strerror}") from error
     if not S_ISREG(found.st_mode):
         raise DamagedFile(f"{name} is not a file")
-    return found.st_ino, found.st_size, found.st_mtime_ns
+    return stamp_of(found)
 
 
 def _refuse_if_changed(stored: StoredFile, lent: Lent) -> None:

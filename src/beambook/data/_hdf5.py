@@ -25,9 +25,11 @@ from numpy.typing import NDArray
 
 from beambook.errors import DamagedFile
 
-__all__ = ["FilePool", "StoredFile", "digest", "pool"]
+__all__ = ["FilePool", "Stamp", "StoredFile", "digest", "pool", "stamp_of"]
 
-Stamp = tuple[int, int, int]  # inode, size in bytes, time of last change in ns
+Stamp = tuple[int, int, int, int]
+# Inode, size in bytes, time of last change of the contents and of the inode, in ns. Of these only
+# the last cannot be set back: a copy or a backup may have the same size and time.
 
 MOST_OPEN = 128
 
@@ -40,7 +42,7 @@ class StoredFile:
     ----------
     path : Path
     stamp : tuple of int
-        Inode, size in bytes and time of the last change in ns.
+        Inode, size in bytes, times of the last change of contents and inode in ns.
     guard : tuple of (str, int, bytes)
         A data set, how many of its leading values were used, and their digest:
         when the stamp differs later, the file is read on only if these are unchanged
@@ -214,6 +216,11 @@ def _open(stored: StoredFile) -> h5py.File:
     return h5py.File(stored.path, "r", locking=False, swmr=True)
 
 
+def stamp_of(stat: os.stat_result) -> Stamp:
+    """What tells one state of a file from another."""
+    return stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns
+
+
 def _stamp(path: Path) -> Stamp:
     try:
         stat = path.stat()
@@ -221,7 +228,7 @@ def _stamp(path: Path) -> Stamp:
         raise DamagedFile(f"{path.name} cannot be read: {error.strerror}") from error
     if not S_ISREG(stat.st_mode):  # to open a pipe would wait for ever
         raise DamagedFile(f"{path.name} is not a file")
-    return stat.st_ino, stat.st_size, stat.st_mtime_ns
+    return stamp_of(stat)
 
 
 def _refuse_if_changed(stored: StoredFile, handle: _Handle) -> None:

@@ -75,7 +75,7 @@ class Sight:
     @property
     def stamp(self) -> Stamp:
         """What a `StoredFile` is compared by."""
-        return self.inode, self.size, self.mtime_ns
+        return self.inode, self.size, self.mtime_ns, self.ctime_ns
 
     def token(self, name: str) -> str:
         """Short name of this state of this file."""
