@@ -92,7 +92,7 @@ FILE_CHECKS: Mapping[str, Callable[[FileAccess], Iterator[Problem]]] = {
 
 
 def _index(file: FileAccess, path: str, data: str, keys: list[str]) -> Iterator[Problem]:
-    """What is wrong with one index, and with the first key whose rows it misses."""
+    """What is wrong with one index, and which keys do not have its rows (one of slow data)."""
     try:
         first, count = _first_count(file.file, path)
     except KeyError as error:
@@ -107,7 +107,8 @@ def _index(file: FileAccess, path: str, data: str, keys: list[str]) -> Iterator[
         if (ends > length).any():
             text = f"Index referring to data ({ends.max()}) outside dataset ({length})"
             yield {"msg": text, "dataset": dataset}
-            break
+            if data.startswith("CONTROL/"):  # a device has very many
+                break
     yield from _lengths(file, path, first, count)
 
 

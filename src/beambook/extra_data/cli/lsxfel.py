@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from beambook.errors import DataError, NameNotFound
+from beambook.errors import DataError
 from beambook.extra_data.read_machinery import FilenameInfo
 from beambook.extra_data.reader import DataCollection, H5File, RunDirectory
 
@@ -142,7 +142,7 @@ def _info(data: DataCollection, args: Namespace) -> None:
     if wanted:
         try:
             selected = data.select(wanted)
-        except NameNotFound as error:
+        except ValueError as error:  # nothing matches
             sys.exit(str(error))
         click.echo(f"Showing {len(selected.all_sources)} / {len(data.all_sources)} sources")
     click.echo()
