@@ -1,0 +1,95 @@
+"""Overview files, written files and sent trains: each read by EXtra-data, too."""
+
+import h5py
+import numpy as np
+import pytest
+
+import beambook.extra_data as ours
+import extra_data as theirs
+from beambook.extra_data import export, voview
+from beambook.extra_data.writer import FileWriter, VirtualFileWriter
+from beambook.testing import make_run
+from extra_data import export as their_export
+from extra_data import voview as their_voview
+
+
+@pytest.fixture(params=["0.5", "1.2"])
+def folder(request, tmp_path):
+    path = tmp_path / "r0001"
+    make_run(path, trains=8, pulses=4, format_version=request.param)
+    return path
+
+
+def assert_same_run(one, other):
+    """The same trains, sources, keys, counts and numbers."""
+    assert list(one.train_ids) == list(other.train_ids)
+    assert one.control_sources == other.control_sources
+    assert one.instrument_sources == other.instrument_sources
+    for source in sorted(one.all_sources):
+        assert one[source].keys() == other[source].keys()
+        for key in sorted(one[source].keys()):
+            mine, theirs_ = one[source, key], other[source, key]
+            np.testing.assert_array_equal(mine.data_counts(False), theirs_.data_counts(False))
+            assert mine.dtype == theirs_.dtype
+            if mine.dtype.kind in "iuf":
+                np.testing.assert_array_equal(mine.ndarray(), theirs_.ndarray())
+
+
+def test_an_overview_is_used_by_both_packages(folder):
+    run = ours.RunDirectory(folder)
+    path = folder / "overview.h5"
+    voview.main([str(folder)])
+    mine, other = ours.RunDirectory(folder), theirs.RunDirectory(str(folder))
+    assert [f.filename for f in mine.files] == [str(path)]
+    assert [f.filename for f in other.files] == [str(path)]
+    assert_same_run(mine, run)
+    assert_same_run(mine, other)
+    assert not [p for p in folder.iterdir() if p.suffix in (".new", ".part")]
+    assert mine.run_metadata() == other.run_metadata()
+
+
+def test_overviews_of_extra_data_are_used(folder):
+    original = theirs.RunDirectory(str(folder), _use_voview=False)
+    their_voview.write_atomic(str(folder / "overview.h5"), original)
+    run = ours.RunDirectory(folder)
+    assert [f.filename for f in run.files] == [str(folder / "overview.h5")]
+    assert_same_run(run, ours.RunDirectory(folder, _use_voview=False))
+
+
+def test_an_outdated_or_damaged_overview_is_not_believed(folder, capsys):
+    voview.main([str(folder)])
+    assert voview.main(["--check", str(folder)]) == 0
+    first = min(folder.glob("RAW*.h5"))
+    with h5py.File(first, "a") as file:
+        file["more"] = np.zeros(100)
+    assert voview.main(["--check", str(folder)]) == 1
+    assert len(ours.RunDirectory(folder).files) > 1
+    (folder / "overview.h5").write_bytes(b"\x89HDF\r\n\x1a\n and no more")
+    assert len(ours.RunDirectory(folder).files) > 1
+    (folder / "overview.h5").unlink()
+    assert voview.main(["--check", str(folder)]) == 1
+    assert "no overview file" in capsys.readouterr().out
+
+
+def test_files_written_with_the_writers_open_with_extra_data(folder, tmp_path):
+    run = ours.RunDirectory(folder).select("*XGM*")[2:6]
+    for writer in (FileWriter, VirtualFileWriter):
+        path = tmp_path / f"{writer.__name__}.h5"
+        with writer(path, run) as file:
+            file.write()
+        assert_same_run(theirs.H5File(str(path)), run)
+
+
+def test_trains_are_sent_as_extra_data_sends_them(folder):
+    mine = dict(export._iter_trains(ours.RunDirectory(folder), merge_detector=True))
+    other = dict(their_export._iter_trains(theirs.RunDirectory(str(folder)), merge_detector=True))
+    assert list(mine) == list(other)
+    for train_id, train in mine.items():
+        expected = other[train_id]
+        their_export._drop_object_arrays(expected)
+        sent = export._without_objects(train)
+        assert set(sent) == set(expected)
+        for source, values in sent.items():
+            assert set(values) == set(expected[source])
+            for key in values.keys() - {"metadata"}:
+                np.testing.assert_array_equal(values[key], expected[source][key])
