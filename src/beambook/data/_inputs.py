@@ -41,5 +41,5 @@ def index_checksum(parts: Sequence[Part]) -> str:
         digest.update(os.fsencode(name) + f"\0{part.file.stamp[1]}\0".encode())
         digest.update(part.event_ids.astype("<u8", copy=False).tobytes())
         digest.update(part.suspect.tobytes())
-        digest.update("\0".join(sorted(part.sources)).encode())
+        digest.update("\0".join(sorted(part.sources)).encode(errors="surrogateescape"))
     return digest.hexdigest()

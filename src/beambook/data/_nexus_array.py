@@ -14,7 +14,7 @@ from beambook.data._findings import warn
 from beambook.data._hdf5 import StoredFile, pool
 from beambook.data._nexus_events import Keyed
 from beambook.data._nexus_links import rows_there
-from beambook.data._nexus_read import read_field
+from beambook.data._nexus_read import read_field, region
 from beambook.data._nexus_signal import Axis, Coordinate, Plot
 from beambook.data._nexus_text import text_of
 from beambook.data._nexus_tree import Field, name_of
@@ -44,7 +44,7 @@ def plot_array(stored: StoredFile, plot: Plot, roi: Any = ()) -> xr.DataArray:
         Files that hold values are not there, or an axis cannot be read.
     """
     items = Roi.full(roi if isinstance(roi, tuple) else (roi,), len(plot.signal.shape))
-    cut = Roi.of(items, plot.signal.shape)
+    cut = region(items, plot.signal.shape)
     values = _values(stored, plot.signal, items, cut)
     dims = tuple(plot.dims[axis] for axis in cut.kept)
     array = xr.DataArray(values, dims=dims, name=name_of(plot.signal.path), attrs=_attrs(plot))
@@ -56,7 +56,7 @@ def plot_array(stored: StoredFile, plot: Plot, roi: Any = ()) -> xr.DataArray:
 
 def field_array(stored: StoredFile, field: Field, roi: Any = ()) -> xr.DataArray:
     """Any field as an array with its unit; axes without names."""
-    cut = Roi.of(roi, field.shape)
+    cut = region(roi, field.shape)
     name = name_of(field.path)
     dims = tuple(f"{name}_{axis}" for axis in cut.kept)
     with pool.open(stored) as file:

@@ -15,7 +15,7 @@ from beambook.card import Card
 from beambook.data._aliases import Aliases
 from beambook.data._channel import Channel
 from beambook.data._findings import Finding, warn
-from beambook.data._hdf5 import pool
+from beambook.data._hdf5 import StoredFile, pool
 from beambook.data._inputs import note
 from beambook.data._nexus import Contents, read_contents
 from beambook.data._nexus_array import field_array, plot_array
@@ -412,6 +412,7 @@ def _along(contents: Contents, axis: str, aliases: Aliases) -> Entry:
 
 
 def _refuse_other_formats(path: Path) -> None:
+    StoredFile.of(path)  # refuses a pipe, which would wait for ever
     try:
         with path.open("rb") as file:
             head = file.read(64).lstrip()

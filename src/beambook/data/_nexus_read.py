@@ -18,7 +18,7 @@ from beambook.data._nexus_tree import Field
 from beambook.data._roi import Roi
 from beambook.errors import DamagedFile, DataError
 
-__all__ = ["MOST_SMALL", "find_filters", "read_field", "read_text", "read_vector"]
+__all__ = ["MOST_SMALL", "find_filters", "read_field", "read_text", "read_vector", "region"]
 
 MOST_SMALL = 10_000_000  # elements of an axis, a log or an index
 LONGEST_TEXT = 4096
@@ -59,7 +59,7 @@ def read_field(file: h5py.File, field: Field, roi: Any = ()) -> NDArray[Any]:
     DataError
         They do not fit into memory.
     """
-    cut = Roi.of(roi, field.shape)
+    cut = region(roi, field.shape)
     size = np.prod(cut.shape, dtype=float) * field.dtype.itemsize
     if size > _memory() / 2:
         raise DataError(
@@ -77,6 +77,20 @@ def read_field(file: h5py.File, field: Field, roi: Any = ()) -> NDArray[Any]:
         raise DamagedFile(f"{field.path} in {file.filename} cannot be read ({error})") from error
     values = np.asarray(values[cut.rest[1:]] if cut.rest else values)
     return _as_text(values) if values.dtype.kind in "SO" else values
+
+
+def region(roi: Any, shape: tuple[int, ...]) -> Roi:
+    """A region of all axes of a field.
+
+    Raises
+    ------
+    DataError
+        The field is larger than any memory.
+    """
+    try:
+        return Roi.of(roi, shape)
+    except ValueError as error:
+        raise DataError(f"An array of shape {list(shape)} is larger than any memory") from error
 
 
 def open_field(file: h5py.File, field: Field) -> h5py.Dataset:

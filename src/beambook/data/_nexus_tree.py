@@ -166,7 +166,7 @@ def name_of(path: str) -> str:
     return path.rstrip("/").rpartition("/")[2]
 
 
-def read_tree(file: h5py.File, path: str = "/", *, most: int = MOST_NODES) -> Tree:
+def read_tree(file: h5py.File, path: str = "/", *, most: int | None = None) -> Tree:
     """Look at every group and field below a path, in order of depth.
 
     Parameters
@@ -174,10 +174,10 @@ def read_tree(file: h5py.File, path: str = "/", *, most: int = MOST_NODES) -> Tr
     file : h5py.File
     path : str
         Of the entry.
-    most : int
-        So many groups and fields at most; the rest is counted.
+    most : int, optional
+        So many groups and fields at most (50,000); the rest is counted.
     """
-    return _Walk(file, path, most).tree()
+    return _Walk(file, path, MOST_NODES if most is None else most).tree()
 
 
 class _Walk:
