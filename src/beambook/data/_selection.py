@@ -130,7 +130,7 @@ def aliased(run: Run, *, strict: bool) -> Selection:
     if not chosen:
         known = ", ".join(run.aliases) or "none"
         raise DataError(f"Nothing in {run.name} has a short name", hint=f"Short names: {known}.")
-    return _merge(*(_exact(run, source, keys) for source, keys in chosen.items()))
+    return _merge(*(_exact(run, source, keys - {"*"}) for source, keys in chosen.items()))
 
 
 def _existing(run: Run, name: str, keys: set[str]) -> set[str]:
