@@ -6,7 +6,7 @@ import pytest
 from numpy.testing import assert_array_equal
 
 import beambook as bb
-from beambook.errors import DataError, RunNotFound
+from beambook.errors import DamagedFile, DataError, RunNotFound
 from beambook.extra_data import locality
 from beambook.extra_data.compression import dataset_decompressor, parallel_decompress_chunks
 from beambook.extra_data.copy import copy_structure
@@ -79,3 +79,12 @@ def test_pieces_are_decompressed_side_by_side(tmp_path):
         parallel_decompress_chunks(tasks, dataset_decompressor(data), threads=2)
     assert_array_equal(out[:6], values)
     assert (out[6:] == 7).all(), "what was never written leaves its place as it is"
+
+
+def test_what_cannot_be_read_is_not_copied_in_part(run, tmp_path):
+    whole = min(run.glob("*.h5")).read_bytes()
+    (tmp_path / "cut.h5").write_bytes(whole[: len(whole) // 2])
+    (tmp_path / "out").mkdir()
+    with pytest.raises(DamagedFile, match=r"cut\.h5 cannot be copied"):
+        copy_structure(tmp_path / "cut.h5", tmp_path / "out")
+    assert not list((tmp_path / "out").iterdir())

@@ -93,3 +93,16 @@ def test_trains_are_sent_as_extra_data_sends_them(folder):
             assert set(values) == set(expected[source])
             for key in values.keys() - {"metadata"}:
                 np.testing.assert_array_equal(values[key], expected[source][key])
+
+
+def test_an_overview_that_makes_no_sense_does_not_hide_the_run(folder):
+    for nonsense in ({}, {".source_files/names": 1.5}, {".source_files/names": np.zeros((3, 3))}):
+        voview.main([str(folder)])
+        with h5py.File(folder / "overview.h5", "r+") as file:
+            del file[".source_files"]
+            file.attrs["virtual_overview_version"] = "new"
+            for path, value in nonsense.items():
+                file[path] = value
+                file.attrs["virtual_overview_version"] = 1
+                file[".source_files/sizes"] = 3
+        assert len(ours.RunDirectory(folder).files) > 1

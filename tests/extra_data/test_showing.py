@@ -7,7 +7,7 @@ import pytest
 import beambook.extra_data as ours
 import extra_data as theirs
 from beambook.extra_data import validation
-from beambook.extra_data.cli import check_readable, lsxfel, make_virtual_cxi
+from beambook.extra_data.cli import check_readable, lsxfel, make_virtual_cxi, serve_files
 from beambook.extra_data.display import SourceGroup
 from beambook.testing import make_run
 from extra_data import validation as their_validation
@@ -169,3 +169,19 @@ def test_where_the_virtual_cxi_file_goes(folder, tmp_path):
         make_virtual_cxi.main([str(folder)])
     with pytest.raises(SystemExit, match="--output"):
         make_virtual_cxi.main([str(tmp_path)])
+
+
+def test_commands_end_with_one_line(tmp_path):
+    for command in (lsxfel, serve_files, make_virtual_cxi):
+        (tmp_path / "RAW-R0001-DA01-S00000.h5").write_bytes(b"no HDF5")
+        more = {serve_files: ["0"], make_virtual_cxi: ["-o", str(tmp_path / "x.cxi")]}
+        with pytest.raises(SystemExit, match=r"^ERROR: .*not an HDF5 file"):
+            command.main([str(tmp_path), *more.get(command, [])])
+
+
+def test_damaged_values_are_a_problem_not_a_crash(faulty):
+    with h5py.File(faulty, "r+") as file:
+        del file["CONTROL/A/MOTOR/X/position/timestamp"]
+        file["CONTROL/A/MOTOR/X/position/timestamp"] = b"a text"
+    problems = validation.FileValidator(validation.FileAccess(faulty)).run_checks()
+    assert "Could not be read for control_timestamps_order" in [p["msg"] for p in problems]

@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 import h5py
 
-from beambook.errors import DataError, RunNotFound
+from beambook.errors import DamagedFile, DataError, RunNotFound
 
 __all__ = ["copy_structure", "main"]
 
@@ -43,6 +43,8 @@ def copy_structure(
     ------
     DataError
         `input` is no HDF5 file, or in the folder `output`.
+    DamagedFile
+        A file cannot be read.
     RunNotFound
         There is no folder `output`.
     """
@@ -75,6 +77,8 @@ def _copy_file(source: Path, target: Path, empty: frozenset[str]) -> None:
             _copy_attributes(old, new)
             _copy_group(old, new, {}, empty)
         unfinished.replace(target)
+    except (OSError, KeyError, RuntimeError) as error:
+        raise DamagedFile(f"{source.name} cannot be copied to {target} ({error})") from error
     finally:
         unfinished.unlink(missing_ok=True)
 

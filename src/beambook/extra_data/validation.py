@@ -69,13 +69,18 @@ class FileValidator:
 
     def run_checks(self) -> list[Problem]:
         """Look, and give what is wrong."""
-        self.problems = [
-            {**problem, "file": self.filename}
-            for name, check in FILE_CHECKS.items()
-            if name not in self.skip_checks
-            for problem in check(self.file)
-        ]
+        self.problems = []
+        for name, check in FILE_CHECKS.items():
+            if name in self.skip_checks:
+                continue
+            try:
+                self._add(*check(self.file))
+            except (OSError, KeyError, RuntimeError, ValueError) as error:
+                self._add({"msg": f"Could not be read for {name}", "error": error})
         return self.problems
+
+    def _add(self, *problems: Problem) -> None:
+        self.problems += [{**problem, "file": self.filename} for problem in problems]
 
 
 class RunValidator:

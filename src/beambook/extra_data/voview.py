@@ -19,7 +19,6 @@ import numpy as np
 
 from beambook.data._write import write_virtual
 from beambook.extra_data._collection import DataCollection
-from beambook.extra_data.exceptions import FileStructureError
 from beambook.extra_data.file_access import FileAccess
 from beambook.extra_data.read_machinery import data_root_dir
 from beambook.extra_data.writer import VirtualFileWriter
@@ -113,11 +112,11 @@ def write_atomic(path: str | os.PathLike[str], data: DataCollection) -> None:
 
 def check_sources(overview_file: h5py.File, run_dir: str | os.PathLike[str]) -> bool:
     """Whether the files of a run are those that an overview file was made of."""
-    stated = overview_file[".source_files"]
-    names = [os.fsdecode(name) for name in stated["names"][:]]
-    sizes = stated["sizes"][:].tolist()
     now = {file.name: file.stat().st_size for file in _files(run_dir)}
-    return len(names) == len(sizes) and dict(zip(names, sizes, strict=True)) == now
+    names, sizes = (overview_file[f".source_files/{what}"] for what in ("names", "sizes"))
+    if not names.shape == sizes.shape == (len(now),):
+        return False
+    return dict(zip(map(os.fsdecode, names[:]), sizes[:].tolist(), strict=True)) == now
 
 
 def _files(run_dir: str | os.PathLike[str]) -> list[Path]:
@@ -149,11 +148,11 @@ def find_file_valid(run_dir: str | os.PathLike[str]) -> FileAccess | None:
     for path in filter(h5py.is_hdf5, voview_paths_for_run(run_dir)):
         try:
             access = FileAccess(path)
-        except FileStructureError:  # the run itself is read then
-            continue
-        version = access.file.attrs.get("virtual_overview_version", 0)
-        if version <= VOVIEW_VERSION and check_sources(access.file, run_dir):
-            return access
+            version = int(access.file.attrs.get("virtual_overview_version", 0))
+            if version <= VOVIEW_VERSION and check_sources(access.file, run_dir):
+                return access
+        except (OSError, KeyError, RuntimeError, ValueError, TypeError):
+            continue  # it cannot be believed; the run itself is read
     return None
 
 

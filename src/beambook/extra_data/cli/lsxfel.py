@@ -12,6 +12,7 @@ from pathlib import Path
 import click
 
 from beambook.errors import DataError
+from beambook.extra_data.cli._reason import ends_with_reason
 from beambook.extra_data.read_machinery import FilenameInfo
 from beambook.extra_data.reader import DataCollection, H5File, RunDirectory
 
@@ -51,6 +52,7 @@ def summarise_run(path: str | Path, indent: str = "") -> None:
     )
 
 
+@ends_with_reason
 def main(argv: Sequence[str] | None = None) -> int:
     """Say what is in runs, files and proposals.
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from beambook.extra_data.cli._reason import ends_with_reason
 from beambook.extra_data.components import identify_multimod_detectors
 from beambook.extra_data.reader import RunDirectory
 
@@ -20,6 +21,7 @@ __all__ = ["main"]
 RUN_FOLDER = re.compile(r"(?P<proposal>.+)/(?P<kind>raw|proc)/(?P<run>r\d{4})")
 
 
+@ends_with_reason
 def main(argv: Sequence[str] | None = None) -> None:
     """Write the file."""
     args = _parser().parse_args(argv)

@@ -5,12 +5,14 @@ from __future__ import annotations
 from argparse import ArgumentParser
 from collections.abc import Sequence
 
+from beambook.extra_data.cli._reason import ends_with_reason
 from beambook.extra_data.cli._serving import add_options, options, until_stopped
 from beambook.extra_data.export import serve_files
 
 __all__ = ["main"]
 
 
+@ends_with_reason
 def main(argv: Sequence[str] | None = None) -> None:
     """Send trains until they are all sent."""
     parser = ArgumentParser("karabo-bridge-serve-files", description=__doc__)

@@ -7,6 +7,7 @@ import sys
 from argparse import ArgumentParser
 from collections.abc import Iterable, Sequence
 
+from beambook.extra_data.cli._reason import ends_with_reason
 from beambook.extra_data.cli._serving import add_options, options, until_stopped
 from beambook.extra_data.export import serve_data
 from beambook.extra_data.reader import open_run
@@ -14,6 +15,7 @@ from beambook.extra_data.reader import open_run
 __all__ = ["main"]
 
 
+@ends_with_reason
 def main(argv: Sequence[str] | None = None) -> None:
     """Send trains until they are all sent."""
     parser = ArgumentParser("karabo-bridge-serve-run", description=__doc__)
