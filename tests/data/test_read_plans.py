@@ -1,13 +1,16 @@
 """Rows read past HDF5 are the rows that HDF5 reads."""
 
 import itertools
+from contextlib import contextmanager
 from pathlib import Path
 
 import h5py
 import numpy as np
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from beambook.data import _inflate, _read, _reading_cells, _reading_coded, _reading_plain, _threads
 from beambook.data._chunks import Layout, layout_of
 from beambook.data._hdf5 import StoredFile
 from beambook.data._read import Plan, read_plans
@@ -80,6 +83,23 @@ def pieces(draw, rows):
     return np.array(order, np.int64).reshape(-1, 3).T, at + draw(st.integers(0, 2))
 
 
+@contextmanager
+def small_steps(size):
+    """Cut small arrays as large ones are."""
+    with pytest.MonkeyPatch.context() as patch:
+        if size is not None:
+            patch.setattr(_reading_plain, "GAP", size)
+            patch.setattr(_reading_plain, "SMALL", size)
+            patch.setattr(_reading_plain, "WINDOW", 10 * size + 1)
+            patch.setattr(_reading_coded, "GAP", size)
+            patch.setattr(_reading_coded, "WINDOW", 10 * size + 1)
+            patch.setattr(_reading_cells, "FEWEST_BYTES", size)
+            patch.setattr(_read, "SMALLEST_BLOCK", size + 1)
+            patch.setattr(_threads, "WORTH_A_THREAD", 1)
+            patch.setattr(_inflate, "BLOCK", size + 1)
+        yield
+
+
 def make(path, shape, dtype, options, sparse, libver):
     rng = np.random.default_rng(1)
     with h5py.File(path, "w", libver=libver) as file:
@@ -113,8 +133,8 @@ def test_rows_are_those_that_hdf5_reads(tmp_path, data):
     for s, t, n in zip(source, target, count, strict=True):
         expected[t : t + n] = values[s : s + n][(slice(None), *cut)]
     plan = Plan(StoredFile.of(path), "a/b", source, target, count)
-    threads = data.draw(st.sampled_from([1, 3]))
-    found = read_plans([plan], out, roi, threads=threads)
+    with small_steps(data.draw(st.sampled_from([None, 0, 5, 100]))):
+        found = read_plans([plan], out, roi, threads=data.draw(st.sampled_from([1, 3])))
     assert found is out
     np.testing.assert_array_equal(found, expected)
     layout = layout_of(plan.file, "a/b")

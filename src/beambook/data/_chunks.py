@@ -33,6 +33,7 @@ DEFLATE, SHUFFLE, FLETCHER32 = 1, 2, 3
 UNDERSTOOD = {DEFLATE, SHUFFLE, FLETCHER32}
 MOST_REMEMBERED = 256 << 20  # bytes of all layouts
 UNREADABLE = (OSError, LookupError, RuntimeError, ValueError, TypeError, ArithmeticError)
+FARTHEST = 1 << 62  # byte of a file
 LARGEST_CHUNK = (1 << 32) - 1  # bytes, by the format
 
 
@@ -151,8 +152,16 @@ def _refuse_nonsense(layout: Layout) -> None:
         raise ValueError("pieces of another shape")
     if not len(layout.number) == len(layout.offset) == len(layout.size):
         raise ValueError("tables of different lengths")
-    if np.any(np.diff(layout.number) <= 0):
+    if np.any(np.diff(layout.number, prepend=-1) <= 0):
         raise ValueError("pieces not in order")
+    if _strange(layout, layout.offset, layout.size)[layout.offset != -1].any():
+        raise ValueError("pieces of impossible place or size")
+
+
+def _strange(layout: Layout, offset: NDArray[np.int64], size: NDArray[np.int64]) -> Any:
+    """Which pieces are not what the format says."""
+    strange = (offset < 0) | (offset >= FARTHEST) | (size < 0)
+    return strange | (size > LARGEST_CHUNK if layout.filters else size != layout.chunk_bytes)
 
 
 # --- arithmetic runs ----------------------------------------------------------
@@ -365,7 +374,7 @@ def _pieces(stored: h5py.h5d.DatasetID, length: int) -> Layout:
     empty = Layout(dtype, shape, chunk, filters)
     if empty.chunk_bytes > LARGEST_CHUNK or not all(shape):
         return Layout(dtype, shape, reason="it is empty, or its chunks are too large")
-    if prod(empty.grid) >= 1 << 62:
+    if prod(empty.grid) >= FARTHEST:
         return Layout(dtype, shape, reason="its shape is absurd")
     return _table(stored, empty, length)
 
@@ -374,7 +383,7 @@ def _in_one(dtype: np.dtype[Any], shape: tuple[int, ...], offset: int | None) ->
     if offset is None or not all(shape):
         return Layout(dtype, shape, reason="nothing was written")
     size = prod(shape) * dtype.itemsize
-    if size >= 1 << 62:
+    if size >= FARTHEST:
         return Layout(dtype, shape, reason="its shape is absurd")
     number, start, length = np.array([[0], [offset], [size]], np.int64)
     return Layout(dtype, shape, shape, (), number, start, length)
@@ -399,9 +408,7 @@ def _table(stored: h5py.h5d.DatasetID, empty: Layout, length: int) -> Layout:
     number = np.ravel_multi_index(tuple(place[inside].T), grid).astype(np.int64)
     order = np.argsort(number, kind="stable")
     offset, size, mask = (values[inside][order] for values in (offset, size, mask))
-    strange = (mask != 0) | (offset < 0)
-    if not empty.filters:
-        strange |= size != empty.chunk_bytes
+    strange = (mask != 0) | _strange(empty, offset, size)
     return Layout(
         empty.dtype, empty.shape, empty.chunk, empty.filters,
         number[order], np.where(strange, -1, offset), size,

@@ -25,7 +25,7 @@ from beambook.data._hdf5 import Stamp, StoredFile
 from beambook.data._roi import Roi
 from beambook.errors import DamagedFile
 
-__all__ = ["Box", "Origin", "Output", "Pieces", "ReadError", "borrowed", "read_into"]
+__all__ = ["Box", "Origin", "Output", "Pieces", "ReadError", "apart", "borrowed", "read_into"]
 
 Int = NDArray[np.int64]
 
@@ -142,6 +142,54 @@ class Box:
 
 def _length(part: slice, size: int) -> int:
     return len(range(*part.indices(size)))
+
+
+def apart(roi: Roi, itemsize: int, *, gap: int) -> tuple[Int, Roi]:
+    """Where parts of an entry begin that are read one by one, for what is between them is large.
+
+    Parameters
+    ----------
+    roi : Roi
+        Without a last step in numpy.
+    itemsize : int
+    gap : int
+        More bytes than this are left out.
+
+    Returns
+    -------
+    offset : ndarray of int64, (parts,)
+        In bytes from the beginning of the entry.
+    roi : Roi
+        Of each part; it has fewer axes.
+
+    Examples
+    --------
+    Lines 100 to 199 of both planes of 512 × 128 numbers:
+
+    >>> offset, roi = apart(Roi.of(np.s_[:, 100:200], (2, 512, 128)), 2, gap=4096)
+    >>> offset.tolist(), roi.entry, roi.shape
+    ([0, 131072], (512, 128), (100, 128))
+    """
+    offset, axes = np.zeros(1, np.int64), 0
+    for axis, (part, n) in enumerate(zip(roi.stored, roi.entry, strict=True)):
+        stride = prod(roi.entry[axis + 1 :]) * itemsize
+        length = _length(part, n)
+        if length > 1 and part.step * stride - _extent(roi, axis + 1, itemsize) <= gap:
+            break
+        steps = (part.start + np.arange(length, dtype=np.int64) * part.step) * stride
+        offset, axes = (offset[:, None] + steps).reshape(-1), axis + 1
+    stored, entry = roi.stored[axes:], roi.entry[axes:]
+    shape = tuple(_length(part, n) for part, n in zip(stored, entry, strict=True))
+    return offset, Roi(stored, (), shape, tuple(range(len(entry))), entry)
+
+
+def _extent(roi: Roi, first: int, itemsize: int) -> int:
+    """Bytes from the first to the last element of the region along the axes from `first` on."""
+    size = itemsize
+    for axis in range(first, len(roi.entry)):
+        steps = _length(roi.stored[axis], roi.entry[axis]) - 1
+        size += steps * roi.stored[axis].step * prod(roi.entry[axis + 1 :]) * itemsize
+    return size
 
 
 class Output:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,7 @@ from beambook.data._reading import (
     Output,
     Pieces,
     ReadError,
+    apart,
     borrowed,
     read_into,
     windows,
@@ -42,17 +44,24 @@ def plain_jobs(
     block : int
         About so many bytes in a job.
     """
-    layout, box = origin.layout, Box.of(output.roi, origin.layout.dtype.itemsize)
+    layout, item = origin.layout, origin.layout.dtype.itemsize
     row = layout.chunk_bytes // layout.chunk[0]
     at = offset + pieces.source % layout.chunk[0] * row
-    direct = output.takes(layout.dtype) and box.whole and output.drops_only
-    if direct and box.size == row:
+    if prod(output.roi.shape) * item == row and output.takes(layout.dtype) and output.drops_only:
         stretches = _merged(at, pieces.target * row, pieces.count * row)
         if _large(stretches):
             return _straight(origin, pieces, output, stretches, block)
     source, target = pieces.rows()
-    at = np.repeat(at - pieces.source * row, pieces.count) + source * row + box.start
-    if direct and box.size >= SMALL and box.size < row:
+    at = np.repeat(at - pieces.source * row, pieces.count) + source * row
+    if output.array.flags.c_contiguous and output.drops_only:
+        begin, roi = apart(output.roi, item, gap=GAP)
+        if len(begin) > 1:
+            source, at = np.repeat(source, len(begin)), (at[:, None] + begin).reshape(-1)
+            target = (target[:, None] * len(begin) + np.arange(len(begin))).reshape(-1)
+            output = Output(output.array.reshape(-1, *roi.shape), roi)
+    box = Box.of(output.roi, item)
+    at += box.start
+    if box.whole and output.takes(layout.dtype) and output.drops_only and box.size >= SMALL:
         stretches = at, target * box.size, np.full(len(at), box.size)
         return _straight(origin, pieces, output, stretches, block)
     return _through_buffers(origin, Pieces(source, target, at), box, output, block)

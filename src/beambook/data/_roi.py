@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 __all__ = ["Roi"]
 
@@ -47,7 +48,7 @@ class Roi:
             It does not fit `entry_shape`.
         """
         full = _full(roi if isinstance(roi, tuple) else (roi,), len(entry_shape))
-        shape = np.empty((0, *entry_shape))[(slice(None), *full)].shape[1:]
+        shape = _none_of(entry_shape)[(slice(None), *full)].shape[1:]
         pairs = [_split(item, size) for item, size in zip(full, entry_shape, strict=True)]
         plain = all(rest == slice(None) for _, rest in pairs if isinstance(rest, slice)) and all(
             isinstance(rest, slice) for _, rest in pairs
@@ -65,6 +66,14 @@ class Roi:
     def full(roi: Any, ndim: int) -> tuple[Any, ...]:
         """One item for each axis of an entry."""
         return _full(roi if isinstance(roi, tuple) else (roi,), ndim)
+
+
+def _none_of(entry_shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    """An array without rows, to see what numpy makes of the shape of an entry."""
+    try:
+        return np.broadcast_to(np.False_, (0, *entry_shape))
+    except ValueError as error:
+        raise IndexError(f"Entries of shape {entry_shape} cannot be") from error
 
 
 def _is_whole(item: Any) -> bool:
