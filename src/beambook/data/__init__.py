@@ -29,6 +29,7 @@ from beambook.data._run import Run
 from beambook.data._source import Source
 from beambook.data._train import Train
 from beambook.data._trains import by_id, by_index
+from beambook.data._write import write_run, write_virtual
 
 accept("extra_data", of_extra_data)
 
@@ -60,4 +61,6 @@ __all__ = [
     "native",
     "open_file",
     "open_run",
+    "write_run",
+    "write_virtual",
 ]
