@@ -18,7 +18,7 @@ from beambook.extra_data.keydata import KeyData
 if TYPE_CHECKING:
     import dask.array as da
 
-    from beambook.extra_data.components import MultimodDetectorBase
+    from beambook.extra_data._multimod_detector import MultimodDetectorBase
 
 __all__ = ["MultimodKeyData", "XtdfImageMultimodKeyData"]
 
@@ -59,7 +59,8 @@ class MultimodKeyData:
     @property
     def modno_to_keydata(self) -> Mapping[int, KeyData]:
         """The key of each module by itself."""
-        return {m: self.det.data[s, self.key] for m, s in self.det.modno_to_source.items()}
+        data = self.det.data
+        return {m: data[s, self.key] for m, s in self.det.modno_to_source.items()}
 
     @property
     def train_ids(self) -> list[np.uint64]:
