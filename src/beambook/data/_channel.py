@@ -22,8 +22,9 @@ from beambook.data._labels import EntryAxes
 from beambook.data._origin import Origin
 from beambook.data._read import Plan, Segment, read_plans, read_segments
 from beambook.data._reduce_groups import Groups
+from beambook.data._reduce_rows import Rows
 from beambook.data._reduce_work import Work
-from beambook.data._reducible import Reducible, Rows
+from beambook.data._reducible import Reducible
 from beambook.data._roi import Roi
 from beambook.data._run_value import run_value
 from beambook.data._single_value import Reduction, single_value
@@ -537,11 +538,19 @@ class Channel(Described, Reducible):
 
     def reduced_rows(self, by: Any, roi: Any) -> Rows:
         """See `Reducible`."""
-        cut, groups = Roi.of(roi, self.entry_shape), Groups.of(self, by)
+        cut = Roi.of(roi, self.entry_shape)
+        groups = Groups.of(by, self.train_id_coordinates(), self._numbers_beside)
         work = Work.of_segments(self._segments(), cut, self.dtype, groups.group)
         dims = tuple(self.dims[1:][axis] for axis in cut.kept)
         attrs = {name: value for name, value in self._attrs.items() if name != "units"}
-        return Rows(work, groups, dims, {}, self.units, attrs)
+        return Rows(work, groups, cut.shape, dims, self.units, attrs)
+
+    def _numbers_beside(self, name: str) -> NDArray[Any] | None:
+        beside = self.pulse_ids if name == "pulse" else self.beside(name)
+        rows = self.shape[:1]
+        if beside is None or beside.shape[:1] != rows or any(n != 1 for n in beside.entry_shape):
+            return None
+        return beside.ndarray().reshape(rows)
 
     def as_extra_data(self) -> Any:
         """The channel as an ``extra_data.KeyData``; see `Run.as_extra_data`."""

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from beambook.card import Card, Described
 from beambook.data._detector_mask import Mask
 from beambook.data._detector_read import Reading
+from beambook.data._detector_reduce import ReducibleStack
 from beambook.data._findings import warn
 from beambook.data._format import Signal
 from beambook.data._roi import Roi
@@ -36,7 +37,7 @@ INNER = {"pulseId": "pulse", "cellId": "cell"}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class DetectorChannel(Described):
+class DetectorChannel(Described, ReducibleStack):
     """One key of all modules, for the selected trains and frames. Get it from ``detector[key]``.
 
     Attributes
@@ -136,10 +137,11 @@ class DetectorChannel(Described):
     @property
     def dims(self) -> tuple[str, ...]:
         """Names of the axes of ``ndarray()``."""
-        return ("module", "train" if self.by_train else "frame", *self._entry_dims)
+        return ("module", "train" if self.by_train else "frame", *self.entry_dims)
 
     @property
-    def _entry_dims(self) -> tuple[str, ...]:
+    def entry_dims(self) -> tuple[str, ...]:
+        """Names of the axes of a frame (or of a train's entry)."""
         return self._signal.dims[1:] if self.squeezed else self._signal.dims
 
     @property
@@ -212,6 +214,18 @@ class DetectorChannel(Described):
             The frames have none.
         """
         return self._ids("cell")
+
+    def gain_stage_coordinates(self) -> NDArray[np.int64]:
+        """Gain stage of each frame, with parallel gain.
+
+        Raises
+        ------
+        DataError
+            Trains do not hold several gain stages.
+        """
+        if not self.detector.parallel_gain:
+            raise DataError(f"{self.detector.name} was not opened with parallel_gain")
+        return self._stage()
 
     def _ids(self, inner: str) -> NDArray[np.uint64]:
         if self.by_train:
@@ -400,7 +414,7 @@ class DetectorChannel(Described):
 
     def _labelled(self, values: Any, reading: Reading, name: str | None) -> xr.DataArray:
         axes = reading.laid_out
-        dims = ("module", *axes.dims, *(self._entry_dims[axis] for axis in reading.cut.kept))
+        dims = ("module", *axes.dims, *(self.entry_dims[axis] for axis in reading.cut.kept))
         coords = {"module": ("module", np.array(self.modules)), **axes.coords}
         attrs: dict[str, Any] = {"units": self.units} if self.units else {}
         if (filled := reading.filled()).any():

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
 from beambook.errors import DataError
-
-if TYPE_CHECKING:
-    from beambook.data._channel import Channel
 
 __all__ = ["Groups"]
 
@@ -43,14 +41,19 @@ class Groups:
         return 0 if self.group is None else int(np.count_nonzero(self.group < 0))
 
     @classmethod
-    def of(cls, channel: Channel, by: Any) -> Groups:
-        """Group the rows of a channel.
+    def of(
+        cls, by: Any, trains: NDArray[Any], named: Callable[[str], NDArray[Any] | None]
+    ) -> Groups:
+        """Group rows.
 
         Parameters
         ----------
-        channel : Channel
         by : None, str, DataArray or array-like
             See `Reducible.statistics`.
+        trains : ndarray of uint64, (rows,)
+            Train id of each row.
+        named : callable
+            Gives a number for each row by its name, None where there is none.
 
         Raises
         ------
@@ -60,14 +63,18 @@ class Groups:
         if by is None:
             return cls("", np.zeros(1, np.int64), None)
         if isinstance(by, str):
-            return cls._of_values(by, _named(channel, by))
+            return cls._of_values(by, _named(by, trains, named), len(trains))
         if isinstance(by, xr.DataArray):
-            return cls._of_values(str(by.name or "group"), _by_train(channel, by))
-        return cls._of_values("group", np.asarray(by), channel.shape[0])
+            return cls._of_values(str(by.name or "group"), _by_train(by, trains), len(trains))
+        return cls._of_values("group", np.asarray(by), len(trains))
+
+    def rows(self, which: NDArray[np.intp]) -> NDArray[np.int32] | None:
+        """Groups of some of the rows."""
+        return None if self.group is None else self.group[which]
 
     @classmethod
-    def _of_values(cls, name: str, values: NDArray[Any], rows: int | None = None) -> Groups:
-        if values.ndim != 1 or len(values) != (len(values) if rows is None else rows):
+    def _of_values(cls, name: str, values: NDArray[Any], rows: int) -> Groups:
+        if values.shape != (rows,):
             raise DataError(f"There are {rows} rows to group, and labels of shape {values.shape}")
         known = ~np.isnan(values) if values.dtype.kind == "f" else np.ones(len(values), bool)
         labels, where = np.unique(values[known], return_inverse=True)
@@ -76,24 +83,23 @@ class Groups:
         return cls(name, labels, group)
 
 
-def _named(channel: Channel, by: str) -> NDArray[Any]:
-    if by == "train":
-        return channel.train_id_coordinates()
-    beside = channel.pulse_ids if by == "pulse" else channel.beside(by)
-    if beside is None or beside.shape[0] != channel.shape[0]:
+def _named(
+    by: str, trains: NDArray[Any], named: Callable[[str], NDArray[Any] | None]
+) -> NDArray[Any]:
+    values = trains if by == "train" else named(by)
+    if values is None or values.shape != trains.shape:
         raise DataError(
-            f"{channel.source} {channel.key} has no {by!r} for each row",
+            f"There is no {by!r} for each row",
             hint='Group by "train", by a key beside it ("cellId"), or by an array of labels.',
         )
-    return beside.ndarray().reshape(-1)
+    return values
 
 
-def _by_train(channel: Channel, by: xr.DataArray) -> NDArray[Any]:
+def _by_train(by: xr.DataArray, trains: NDArray[Any]) -> NDArray[Any]:
     """A label for each row from one for each train; NaN where the train has none."""
     name = next((n for n in ("trainId", "train") if n in by.coords), None)
     if by.ndim != 1 or name is None:
         raise DataError("Labels in a DataArray have one axis, with a coordinate of train ids")
-    trains = channel.train_id_coordinates()
     ids, first = np.unique(by[name].values, return_index=True)
     if len(ids) != by.size:
         raise DataError(f"{by.name or 'The labels'} has several labels for a train")
@@ -102,4 +108,4 @@ def _by_train(channel: Channel, by: xr.DataArray) -> NDArray[Any]:
     near = np.minimum(np.searchsorted(ids, trains), len(ids) - 1)
     labels = by.values[first][near]
     there = ids[near] == trains
-    return labels if there.all() else np.where(there, labels.astype(float), np.nan)
+    return np.asarray(labels if there.all() else np.where(there, labels.astype(float), np.nan))

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from beambook.data._detector_mask import Mask
 from beambook.data._hdf5 import StoredFile
 from beambook.data._read import Plan, Segment, read_plans
 from beambook.data._roi import Roi
@@ -35,6 +36,8 @@ class Work:
         Of the rows in memory.
     roi : Roi
         Of each entry.
+    mask : (Work, Mask) or None
+        What says which elements are bad, row by row, and which reasons count.
     """
 
     sets: tuple[tuple[StoredFile, str], ...]
@@ -44,6 +47,7 @@ class Work:
     group: NDArray[np.int32] | None
     dtype: np.dtype[Any]
     roi: Roi
+    mask: tuple[Work, Mask] | None = None
 
     @classmethod
     def of_segments(
@@ -69,7 +73,30 @@ class Work:
         of = np.array([numbers[s.file, s.dataset] for s in segments], np.int64)
         source = np.array([s.start for s in segments], np.int64)
         count = np.array([s.stop - s.start for s in segments], np.int64)
-        work = cls(tuple(sets), of, source, count, group, _in_memory(dtype), roi)
+        return cls(tuple(sets), of, source, count, None, _in_memory(dtype), roi).grouped(group)
+
+    @classmethod
+    def of_plans(cls, plans: Sequence[Plan], roi: Roi, dtype: np.dtype[Any]) -> Work:
+        """All rows of the plans, in the order of their targets; these may have gaps."""
+        of = np.repeat(np.arange(len(plans)), [len(plan.source) for plan in plans])
+        source, target, count = (
+            np.concatenate([np.zeros(0, np.int64), *(getattr(plan, name) for plan in plans)])
+            for name in ("source", "target", "count")
+        )
+        order = np.argsort(target, kind="stable")
+        sets = tuple((plan.file, plan.dataset) for plan in plans)
+        kind = _in_memory(dtype)
+        return cls(sets, of[order], source[order], count[order], None, kind, roi)
+
+    def grouped(self, group: NDArray[np.int32] | None) -> Work:
+        """The same rows in groups, less those in none.
+
+        Parameters
+        ----------
+        group : ndarray of int32, (rows,) or None
+            Negative for none.
+        """
+        work = replace(self, group=group)
         return work if group is None or (group >= 0).all() else work._only(group >= 0)
 
     def _only(self, keep: NDArray[np.bool_]) -> Work:
@@ -80,7 +107,10 @@ class Work:
         first = np.flatnonzero(new)
         group = None if self.group is None else self.group[keep]
         count = np.diff(np.append(first, len(of)))
-        return replace(self, of=of[first], source=source[first], count=count, group=group)
+        mask = self.mask and (self.mask[0]._only(keep), self.mask[1])
+        return replace(
+            self, of=of[first], source=source[first], count=count, group=group, mask=mask
+        )
 
     @property
     def _begin(self) -> Int:
@@ -99,8 +129,9 @@ class Work:
 
     @property
     def row_bytes(self) -> int:
-        """Memory of a row."""
-        return max(1, self.elements * self.dtype.itemsize)
+        """Memory of a row, with its mask."""
+        mask = self.mask[0].row_bytes if self.mask else 0
+        return max(1, self.elements * self.dtype.itemsize) + mask
 
     def part(self, start: int, stop: int) -> Work:
         """Some of the rows."""
@@ -114,6 +145,7 @@ class Work:
             source=self.source[there] + skipped,
             count=np.minimum(end[there], stop) - begin[there] - skipped,
             group=None if self.group is None else self.group[start:stop],
+            mask=self.mask and (self.mask[0].part(start, stop), self.mask[1]),
         )
 
     def blocks(self, rows: int) -> Iterator[Work]:
@@ -140,6 +172,11 @@ class Work:
             file, dataset = self.sets[number]
             plans.append(Plan(file, dataset, self.source[mine], begin[mine], self.count[mine]))
         read_plans(plans, out.reshape(len(out), *self.roi.shape), self.roi, threads=1)
+        if self.mask is not None:
+            work, mask = self.mask
+            reasons = np.empty(out.shape, work.dtype)
+            work.read(reasons)
+            mask.apply(out, reasons)
 
 
 def _in_memory(dtype: np.dtype[Any]) -> np.dtype[Any]:

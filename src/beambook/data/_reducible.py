@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -11,68 +10,12 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
-from beambook.data._reduce import reduce_cluster, reduce_here
-from beambook.data._reduce_extremes import Extremes
-from beambook.data._reduce_groups import Groups
 from beambook.data._reduce_histogram import Histogram
-from beambook.data._reduce_machine import Machine, Shape
-from beambook.data._reduce_moments import Moments
-from beambook.data._reduce_work import Work
+from beambook.data._reduce_rows import Rows
+from beambook.data._reduce_statistics import NAMES, machines_for, value_of
 from beambook.errors import ParameterError, close_names
 
-__all__ = ["Reducible", "Rows"]
-
-NAMES = ("mean", "var", "std", "min", "max", "sum", "count")
-
-
-@dataclass(frozen=True, eq=False)
-class Rows:
-    """What a reduction needs to know of a thing that has rows.
-
-    Attributes
-    ----------
-    work : Work
-        What to read.
-    groups : Groups
-    dims : tuple of str
-        Names of the axes of a row, after the region of interest was cut out.
-    coords : mapping of str to object
-        Of these axes.
-    units : str
-    attrs : mapping of str to object
-        Where it is from, and counts of what is missing.
-    """
-
-    work: Work
-    groups: Groups
-    dims: tuple[str, ...]
-    coords: Mapping[str, Any]
-    units: str
-    attrs: Mapping[str, Any]
-
-    @property
-    def shape(self) -> Shape:
-        """What machines are made for."""
-        return Shape(self.work.roi.shape, self.work.dtype, len(self.groups))
-
-    def run(self, make: Any, client: Any, threads: int | None) -> tuple[Machine, ...]:
-        """Push the rows through machines, here or on a cluster."""
-        if client is not None:
-            return reduce_cluster(self.work, make, client)
-        return reduce_here(self.work, make(), threads=threads)
-
-    def dataset(self, variables: Mapping[str, tuple[tuple[str, ...], Any]]) -> xr.Dataset:
-        """Label results: name, axes (after that of the groups) and values."""
-        grouped = bool(self.groups.name)
-        lead = (self.groups.name,) if grouped else ()
-        named = {
-            name: (lead + dims, values if grouped else values[0])
-            for name, (dims, values) in variables.items()
-        }
-        coords = {self.groups.name: self.groups.labels} if grouped else {}
-        attrs = {**self.attrs, "frames": self.work.rows}
-        attrs |= {"frames_left_out": left} if (left := self.groups.left_out) else {}
-        return xr.Dataset(named, {**coords, **self.coords}, attrs)
+__all__ = ["Reducible"]
 
 
 class Reducible:
@@ -83,8 +26,8 @@ class Reducible:
     for each element (and group) of the result for a sum or mean, 16 for the variance of whole
     numbers of 16 bits, 32 for that of others.
 
-    NaN is left out and counted (``attrs["nan"]``), and so are trains without data. Whole numbers
-    are summed exactly; the result does not depend on the number of threads.
+    NaN is left out and counted, and so are trains without data. Whole numbers are summed exactly;
+    the result does not depend on the number of threads.
     """
 
     def reduced_rows(self, by: Any, roi: Any) -> Rows:
@@ -152,13 +95,15 @@ class Reducible:
         wanted = names or ("mean", "std", "min", "max", "count")
         _refuse_unknown(wanted)
         rows = self.reduced_rows(by, roi)
-        good = None if where is None else _mask(where, rows.work.roi.shape)
-        machines = rows.run(partial(_statistics, rows.shape, wanted), client, threads)
-        found = {name: _value(name, machines, ddof) for name in wanted}
-        data = rows.dataset({
-            name: (rows.dims if values.ndim > 1 or not rows.dims else (), values)
-            for name, values in found.items()
-        })  # fmt: skip
+        good = None if where is None else _mask(where, rows.entry)
+        machines = rows.run(partial(machines_for, rows.shape, wanted), client, threads)
+        data = rows.dataset(
+            {
+                name: (rows.dims if values.ndim > 1 or not rows.dims else (), values)
+                for name in wanted
+                for values in [value_of(name, machines, ddof=ddof)]
+            }
+        )
         data = data if good is None else _only_good(data, rows, good)
         for name in wanted:
             data[name].attrs = _attrs(name, rows)
@@ -202,21 +147,19 @@ class Reducible:
             Edges do not ascend, or are not finite.
         """
         rows = self.reduced_rows(by, roi)
-        good = None if where is None else _mask(where, rows.work.roi.shape)
+        good = None if where is None else _mask(where, rows.entry)
         if not np.ndim(bins) and range is None:
             range = self._span(roi=roi, where=where, client=client, threads=threads)
         edges = _edges(bins, range)
-        make = partial(_histogram, rows.shape, edges, good)
-        (machine,) = rows.run(make, client, threads)
+        (machine,) = rows.run(partial(_histogram, rows.shape, edges, good), client, threads)
         assert isinstance(machine, Histogram)  # noqa: S101 for the type checker
-        counts = rows.dataset({"counts": (("bin",), machine.counts)}).drop_vars(rows.coords).counts
-        array: xr.DataArray = counts.assign_coords(
+        array: xr.DataArray = rows.dataset({"counts": (("bin",), machine.counts)}).counts
+        array = array.assign_coords(
             bin=(edges[1:] + edges[:-1]) / 2, left=("bin", edges[:-1]), right=("bin", edges[1:])
         )
         for name in ("bin", "left", "right"):
             array[name].attrs |= {"units": rows.units} if rows.units else {}
-        array.attrs |= machine.left_out
-        return array
+        return array.assign_attrs(rows.notes | machine.left_out)
 
     def _span(self, **options: Any) -> tuple[float, float]:
         found = self.statistics("min", "max", **options)
@@ -268,39 +211,8 @@ def _refuse_unknown(names: tuple[str, ...]) -> None:
             raise ParameterError(f"There is no statistic {name!r}", hint=hint)
 
 
-def _statistics(shape: Shape, names: tuple[str, ...]) -> tuple[Machine, ...]:
-    """As few machines as give all these."""
-    wanted = set(names)
-    machines: list[Machine] = []
-    order = 2 if wanted & {"var", "std"} else 1 if "mean" in wanted else 0
-    if order or not wanted & {"min", "max"}:
-        machines.append(Moments(shape, order))
-    if "sum" in wanted and not any(isinstance(m, Moments) and m.sums for m in machines):
-        machines.append(Moments(shape, 0))
-    if wanted & {"min", "max"}:
-        machines.append(Extremes(shape))
-    return tuple(machines)
-
-
-def _histogram(
-    shape: Shape, edges: NDArray[np.float64], used: NDArray[np.bool_] | None
-) -> tuple[Machine, ...]:
+def _histogram(shape: Any, edges: NDArray[np.float64], used: Any) -> tuple[Histogram, ...]:
     return (Histogram(shape, edges, used),)
-
-
-def _value(name: str, machines: tuple[Machine, ...], ddof: int) -> NDArray[Any]:
-    moments = [m for m in machines if isinstance(m, Moments)]
-    if name in ("min", "max"):
-        extremes = next(m for m in machines if isinstance(m, Extremes))
-        return extremes.low if name == "min" else extremes.high
-    if name == "count":
-        return machines[0].count
-    if name == "sum":
-        return next(m for m in moments if m.sums).sum
-    if name == "mean":
-        return moments[0].mean
-    variance = moments[0].variance(ddof=ddof)
-    return variance if name == "var" else np.sqrt(variance, out=variance)
 
 
 def _mask(where: ArrayLike, shape: tuple[int, ...]) -> NDArray[np.bool_]:
@@ -314,9 +226,10 @@ def _mask(where: ArrayLike, shape: tuple[int, ...]) -> NDArray[np.bool_]:
 
 def _only_good(data: xr.Dataset, rows: Rows, good: NDArray[np.bool_]) -> xr.Dataset:
     mask = xr.DataArray(good, dims=rows.dims)
+    order = (*rows.lead, *rows.dims)
     for name in data.data_vars:
         kept = data[name].where(mask, 0 if name in ("count", "sum") else np.nan)
-        data[name] = kept.transpose(*data.dims)
+        data[name] = kept.transpose(*order)
     return data
 
 
