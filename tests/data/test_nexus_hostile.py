@@ -31,7 +31,7 @@ def look_at_everything(path):
         for axis in entry.event_axes:
             along = entry.along(axis)
             for source in along.all_sources:
-                try_(lambda source=source: along[source].run_values())
+                try_(along[source].run_values)
                 for key in along[source].keys():
                     channel = along[source, key]
                     repr(channel)

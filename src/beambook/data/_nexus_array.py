@@ -47,7 +47,9 @@ def plot_array(stored: StoredFile, plot: Plot, roi: Any = ()) -> xr.DataArray:
     cut = region(items, plot.signal.shape)
     values = _values(stored, plot.signal, items, cut)
     dims = tuple(plot.dims[axis] for axis in cut.kept)
-    array = xr.DataArray(values, dims=dims, name=name_of(plot.signal.path), attrs=_attrs(plot))
+    array = xr.DataArray(
+        values, dims=dims, name=plot.group.name_for(plot.signal), attrs=_attrs(plot)
+    )
     for name, coordinate in _coordinates(stored, plot, items):
         if set(coordinate.dims) <= set(dims):
             array = array.assign_coords({name: coordinate})
@@ -239,7 +241,8 @@ def axis_coordinates(
     first = next(iter(array.dims))
     with pool.open(stored) as file:
         for name, coordinate in _axis(file, plot.axes[0], plot.signal.shape[0], slice(None)):
-            if name != keyed.name and coordinate.dims == (plot.axes[0].name,):
+            shown = keyed.field is plot.axes[0].field
+            if not shown and coordinate.dims == (plot.axes[0].name,):
                 values = coordinate.values[rows]
                 yield name, xr.DataArray(values, dims=(first,), attrs=coordinate.attrs)
         if keyed.field.shape != plot.signal.shape:

@@ -57,11 +57,6 @@ class Keyed:
     rows: str
     plot: Plot | None = None
 
-    @property
-    def name(self) -> str:
-        """Of the field."""
-        return self.field.path.rpartition("/")[2]
-
 
 @dataclass(frozen=True, eq=False)
 class EventAxis:

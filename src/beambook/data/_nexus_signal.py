@@ -179,7 +179,7 @@ def _placed(group: Group, signal: Field) -> _Placed:
 
 
 def _each_named(group: Group, signal: Field) -> tuple[str, ...]:
-    said = group.attrs.get(f"{name_of(signal.path)}_axes")
+    said = group.attrs.get(f"{group.name_for(signal)}_axes")
     return names_of(said, group.fields)
 
 
@@ -319,7 +319,7 @@ def _unique_names(group: Group, signal: Field, axes: Sequence[Field | None]) -> 
     said = names_of(group.attrs.get("axes"), group.fields) or names_of(signal.attrs.get("axes"))
     names: list[str] = []
     for position, field in enumerate(axes):
-        name = name_of(field.path) if field is not None else ""
+        name = group.name_for(field) if field is not None else ""
         if not name and len(said) == len(axes) and said[position] not in (".", ""):
             name = said[position]
             if isinstance(found := group.find(name), Field):  # it is there, but not for this axis
@@ -366,7 +366,7 @@ def _places(
 
 
 def _errors(group: Group, signal: Field) -> Field | None:
-    name = name_of(signal.path)
+    name = group.name_for(signal)
     said = (signal.attrs.get("uncertainties"), signal.attrs.get("uncertainty"),
             signal.attrs.get("errors"),
             group.attrs.get(f"{name}_uncertainties"), group.attrs.get("errors"))  # fmt: skip

@@ -109,6 +109,10 @@ class Group:
                 return here.fields.get(name) if position == len(names) - 1 else None
         return here
 
+    def name_for(self, field: Field) -> str:
+        """What a field is called here; its own name where it is only linked from elsewhere."""
+        return next((n for n, f in self.fields.items() if f is field), name_of(field.path))
+
     def walk(self) -> Iterator[Group]:
         """The group itself and all below it, nearest first, each once."""
         seen, queue = {self.identity}, deque([self])
