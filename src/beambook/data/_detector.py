@@ -266,12 +266,23 @@ class Detector(Described):
     @cached_property
     def pulse_ids(self) -> FrameIds:
         """Pulse id of each frame, and which modules disagree; reads them."""
-        return read_ids(self, "image.pulseId")
+        return self._agreeing("image.pulseId", "pulse id")
 
     @cached_property
     def memory_cells(self) -> FrameIds:
         """Memory cell of each frame, and which modules disagree; reads them."""
-        return read_ids(self, "image.cellId")
+        return self._agreeing("image.cellId", "memory cell")
+
+    def _agreeing(self, key: str, what: str) -> FrameIds:
+        found = read_ids(self, key)
+        if number := len(found.module):
+            trains = len(np.unique(self.slots.train[found.frame]))
+            warn(
+                f"{self.name}: modules disagree about the {what} in {trains} trains; "
+                f"{number} frames of modules that say something else than most are left out "
+                "where frames are matched by it"
+            )
+        return found
 
     def cell_ids(self) -> NDArray[Any]:
         """Memory cells of a JUNGFRAU, from its first train.

@@ -105,13 +105,11 @@ def _converted(values: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
         return values.astype(dtype)
     limits = np.iinfo(dtype)
     if values.dtype.kind == "f":
-        values = np.nan_to_num(values, nan=0, posinf=np.inf, neginf=-np.inf)
-    low, high = (np.array(end).astype(values.dtype) for end in (limits.min, limits.max))
-    inside = np.clip(values, low, high)
+        values = np.where(np.isnan(values), 0, values)
+    too_small, too_large = values <= limits.min, values >= limits.max
     with np.errstate(invalid="ignore"):
-        out = inside.astype(dtype)
-    out[values >= limits.max] = limits.max  # the largest whole number may be no float
-    out[values <= limits.min] = limits.min
+        out = values.astype(dtype)
+    out[too_small], out[too_large] = limits.min, limits.max
     return np.asarray(out)
 
 
