@@ -24,7 +24,7 @@ from beambook.data._nexus_facts import Facts, facts_of
 from beambook.data._nexus_links import FAULTS
 from beambook.data._nexus_plot import default_plot
 from beambook.data._nexus_read import find_filters, read_vector
-from beambook.data._nexus_signal import Plot
+from beambook.data._nexus_show import Plot
 from beambook.data._nexus_tree import Field, Tree, read_tree
 from beambook.errors import DamagedFile
 

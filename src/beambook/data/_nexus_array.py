@@ -15,7 +15,7 @@ from beambook.data._hdf5 import StoredFile, pool
 from beambook.data._nexus_events import Keyed
 from beambook.data._nexus_links import rows_there
 from beambook.data._nexus_read import read_field, region
-from beambook.data._nexus_signal import Axis, Coordinate, Plot
+from beambook.data._nexus_show import Axis, Coordinate, Plot
 from beambook.data._nexus_text import text_of
 from beambook.data._nexus_tree import Field, name_of
 from beambook.data._roi import Roi
@@ -50,9 +50,9 @@ def plot_array(stored: StoredFile, plot: Plot, roi: Any = ()) -> xr.DataArray:
     array = xr.DataArray(
         values, dims=dims, name=plot.group.name_for(plot.signal), attrs=_attrs(plot)
     )
-    for name, coordinate in _coordinates(stored, plot, items):
+    for label, coordinate in _coordinates(stored, plot, items):
         if set(coordinate.dims) <= set(dims):
-            array = array.assign_coords({name: coordinate})
+            array = array.assign_coords({label: coordinate})
     return array
 
 

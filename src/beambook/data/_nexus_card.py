@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from beambook.card import Card, Table
 from beambook.data._findings import findings_table
-from beambook.data._nexus_signal import Plot
+from beambook.data._nexus_show import Plot
 
 if TYPE_CHECKING:
     from beambook.data._nexus_entry import Entry
@@ -77,6 +78,15 @@ def _sources_table(entry: Entry) -> Table:
     for axis, parts in entry.contents.parts.items():
         for part in parts:
             for source, keys in sorted(part.keys.items()):
-                named = ", ".join(sorted(keys)[:6]) + (" …" if len(keys) > 6 else "")
-                rows.append((source, part.classes.get(source, ""), axis, named))
+                rows.append((source, part.classes.get(source, ""), axis, _names(keys)))
+    main = next(iter(entry.contents.parts.values()))[0]
+    listed = {row[0] for row in rows}
+    for source, values in sorted(main.constants.items()):
+        if source not in listed:
+            rows.append((source, main.classes.get(source, ""), "values", _names(values)))
     return Table(("source", "class", "events", "keys"), tuple(rows), "sources")
+
+
+def _names(names: Iterable[str]) -> str:
+    every = sorted(names)
+    return ", ".join(every[:6]) + (" …" if len(every) > 6 else "")

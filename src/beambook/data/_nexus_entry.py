@@ -21,7 +21,7 @@ from beambook.data._nexus import Contents, read_contents
 from beambook.data._nexus_array import field_array, plot_array
 from beambook.data._nexus_card import entry_card
 from beambook.data._nexus_events import POINT
-from beambook.data._nexus_signal import Plot
+from beambook.data._nexus_says import Says
 from beambook.data._nexus_source import EntryChannel, EntrySource
 from beambook.data._nexus_tree import Field, Group
 from beambook.data._run import Run
@@ -35,7 +35,7 @@ MAGIC = {b"\x0e\x03\x13\x01": "HDF4", b"<?xml": "XML"}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Entry(Run):
+class Entry(Says, Run):
     """An entry of a NeXus file, along one of its event axes.
 
     Get it from `open_file`. It is a `Run`: groups are sources, fields keys, and events (points
@@ -60,59 +60,6 @@ class Entry(Run):
     """
 
     contents: Contents = field(kw_only=True)
-
-    # --- what it is -----------------------------------------------------
-
-    @property
-    def title(self) -> str:
-        """As the file says; empty where it does not, as for all texts below."""
-        return self.contents.facts.title
-
-    @property
-    def instrument(self) -> str:
-        """Name of the instrument."""
-        return self.contents.facts.instrument
-
-    @property
-    def sample(self) -> str:
-        """Name of the sample."""
-        return self.contents.facts.sample
-
-    @property
-    def start_time(self) -> str:
-        """When it began, as stored."""
-        return self.contents.facts.start_time
-
-    @property
-    def end_time(self) -> str:
-        """When it ended, as stored."""
-        return self.contents.facts.end_time
-
-    @property
-    def definition(self) -> str:
-        """The application definition that it follows, e.g. ``NXmx``."""
-        return self.contents.facts.definition
-
-    @property
-    def entry_name(self) -> str:
-        """Path of the entry in the file; ``"/"`` where the file has no entries."""
-        return self.contents.chosen.path
-
-    @property
-    def entries(self) -> tuple[str, ...]:
-        """Names of all entries of the file; open one with ``open_file(path, entry=name)``."""
-        return self.contents.chosen.entries
-
-    @property
-    def missing(self) -> tuple[str, ...]:
-        """Which of title, instrument, sample, start time and plottable data there is not."""
-        shows = () if self.default is not None else ("plottable data",)
-        return (*self.contents.facts.missing, *shows)
-
-    @property
-    def default(self) -> Plot | None:
-        """What it shows: signal, axes, errors, and by which rule; None if nothing."""
-        return self.contents.plot
 
     def plottable(self, *, roi: Any = ()) -> xr.DataArray:
         """What the entry shows, with its axes, units and errors.

@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from beambook.data._findings import Finding
 from beambook.data._nexus_links import rows_there
 from beambook.data._nexus_read import MOST_SMALL, read_vector
-from beambook.data._nexus_signal import Plot, plot_of, signal_of_group
+from beambook.data._nexus_show import Plot, plot_of
+from beambook.data._nexus_signal import signal_of_group
 from beambook.data._nexus_text import text_of
 from beambook.data._nexus_times import Times, times_of_field
 from beambook.data._nexus_tree import Field, Group, Identity, Tree

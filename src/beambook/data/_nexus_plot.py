@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from beambook.data._nexus_signal import Plot, data_field, plot_of, stated_signal
+from beambook.data._nexus_show import Plot, plot_of
+from beambook.data._nexus_signal import data_field, stated_signal
 from beambook.data._nexus_text import text_of
 from beambook.data._nexus_tree import Field, Group, name_of
 
