@@ -20,7 +20,7 @@ from beambook.data._findings import warn
 from beambook.data._format import Signal
 from beambook.data._labels import EntryAxes
 from beambook.data._origin import Origin
-from beambook.data._read import Plan, Segment, read_plans, read_segments
+from beambook.data._read import Plan, read_plans
 from beambook.data._reduce_groups import Groups
 from beambook.data._reduce_rows import Rows
 from beambook.data._reduce_work import Work
@@ -29,7 +29,7 @@ from beambook.data._roi import Roi
 from beambook.data._run_value import run_value
 from beambook.data._single_value import Reduction, single_value
 from beambook.data._store import Store, Table
-from beambook.data._trains import TrainIds, choose_trains, split
+from beambook.data._trains import TrainIds, choose_trains, split, train_blocks
 from beambook.errors import DataError, TrainNotFound
 
 if TYPE_CHECKING:
@@ -384,20 +384,6 @@ class Channel(Described, Reducible):
             plans.append(Plan(file, dataset, source[of], target[of], count[of]))
         return plans
 
-    def _segments(self) -> tuple[Segment, ...]:
-        """Rows of the selected trains in order, neighbours put together."""
-        rows = self._rows
-        have = np.flatnonzero(rows.count > 0)
-        part, start = rows.part[have], rows.first[have]
-        stop = start + rows.count[have]
-        breaks = np.flatnonzero((part[1:] != part[:-1]) | (start[1:] != stop[:-1])) + 1
-        begins = np.concatenate([np.zeros(min(1, len(have)), int), breaks])
-        ends = np.append(breaks, len(have))[: len(begins)] - 1
-        return tuple(
-            Segment(self.store.parts[p].file, self._checked(p).dataset, int(a), int(b))
-            for p, a, b in zip(part[begins], start[begins], stop[ends], strict=True)
-        )
-
     def _checked(self, number: int) -> Signal:
         signal, first = self._signals[number], self._signal
         if signal is None or signal.shape[1:] != first.shape[1:] or signal.dtype != first.dtype:
@@ -513,10 +499,10 @@ class Channel(Described, Reducible):
         if not blocks:
             values = da.zeros(self.shape, dtype=self.dtype, chunks=self.shape)
         else:
-            name = f"channel-{tokenize(self.source, self.key, [b._segments() for b in blocks])}"
+            name = f"channel-{tokenize(self.source, self.key, [b._plans() for b in blocks])}"
             origin = (0,) * (self.ndim - 1)
             graph = {
-                (name, number, *origin): (_read_block, b._segments(), b.shape, self.dtype)
+                (name, number, *origin): (_read_block, b._plans(), b.shape, self.dtype)
                 for number, b in enumerate(blocks)
             }
             rows = tuple(b.shape[0] for b in blocks)
@@ -528,19 +514,14 @@ class Channel(Described, Reducible):
     def _blocks(self, most_bytes: int) -> Iterator[Channel]:
         """The channel cut in runs of trains of at most so many bytes, at least one train each."""
         entry = max(1, int(np.prod(self.entry_shape, dtype=np.int64)) * self.dtype.itemsize)
-        start, size = 0, 0
-        for position, count in enumerate(self._rows.count):
-            if size and size + count * entry > most_bytes:
-                yield self[start:position]
-                start, size = position, 0
-            size += int(count) * entry
-        yield self[start:]
+        for start, stop in train_blocks(self._rows.count * entry, most_bytes):
+            yield self[start:stop]
 
     def reduced_rows(self, by: Any, roi: Any) -> Rows:
         """See `Reducible`."""
         cut = Roi.of(roi, self.entry_shape)
         groups = Groups.of(by, self.train_id_coordinates(), self._numbers_beside)
-        work = Work.of_segments(self._segments(), cut, self.dtype, groups.group)
+        work = Work.of_plans(self._plans(), cut, self.dtype).grouped(groups.group)
         dims = tuple(self.dims[1:][axis] for axis in cut.kept)
         attrs = {name: value for name, value in self._attrs.items() if name != "units"}
         return Rows(work, groups, cut.shape, dims, self.units, attrs)
@@ -605,8 +586,14 @@ class Channel(Described, Reducible):
         (int, ndarray)
             Train id and its rows.
         """
+        return self.read_ahead(DASK_BLOCK, keep_dims=keep_dims, include_empty=include_empty)
+
+    def read_ahead(
+        self, most_bytes: int, *, keep_dims: bool = False, include_empty: bool = False
+    ) -> Iterator[tuple[int, Any]]:
+        """The same as `trains`, reading at most so many bytes ahead, or one train."""
         empty = np.empty((0, *self.entry_shape), self.dtype) if keep_dims else None
-        for block in self._blocks(DASK_BLOCK):
+        for block in self._blocks(most_bytes):
             values, counts = block.ndarray(), block._rows.count
             stops = np.cumsum(counts)
             for train_id, count, stop in zip(block.train_ids, counts, stops, strict=True):
@@ -617,7 +604,5 @@ class Channel(Described, Reducible):
                     yield int(train_id), empty
 
 
-def _read_block(
-    segments: tuple[Segment, ...], shape: tuple[int, ...], dtype: np.dtype[Any]
-) -> NDArray[Any]:
-    return read_segments(segments, np.empty(shape, dtype), Roi.of((), shape[1:]))
+def _read_block(plans: list[Plan], shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
+    return read_plans(plans, np.empty(shape, dtype), Roi.of((), shape[1:]))

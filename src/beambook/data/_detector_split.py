@@ -5,10 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
-from beambook.data._trains import split
+from beambook.data._trains import split, train_blocks
 
 if TYPE_CHECKING:
     from beambook.data._detector import Detector
@@ -39,31 +36,3 @@ def split_detector(
 
 def _most(trains: int, parts: int | None) -> int | None:
     return max(1, trains // parts) if parts else None
-
-
-def train_blocks(
-    sizes: NDArray[np.int64], most: float, most_trains: int | None = None
-) -> Iterator[tuple[int, int]]:
-    """Cut trains in blocks of at most so much, each of at least one train.
-
-    Parameters
-    ----------
-    sizes : ndarray of int64, (trains,)
-        Size of each, in bytes or frames.
-    most : float
-        Of a block, in the same.
-    most_trains : int, optional
-        In a block.
-
-    Yields
-    ------
-    (int, int)
-        First train of a block, and of the next one.
-    """
-    ends, start = np.cumsum(sizes), 0
-    while start < len(sizes):
-        before = ends[start - 1] if start else 0
-        stop = max(start + 1, int(np.searchsorted(ends, before + most, side="right")))
-        stop = min(stop, start + most_trains) if most_trains else stop
-        yield start, stop
-        start = stop

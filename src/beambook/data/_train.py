@@ -12,7 +12,6 @@ from beambook.card import Card, Described, Table
 from beambook.errors import KeyNotFound, SourceNotFound
 
 if TYPE_CHECKING:
-    from beambook.data._channel import Channel
     from beambook.data._run import Run
 
 __all__ = ["Train", "read_trains"]
@@ -88,38 +87,20 @@ def read_trains(run: Run, *, keep_dims: bool = False, old_names: bool = False) -
         for channel in run.source_data(source).channels()
     ]
     sources = sorted(run.all_sources)
-    for start, stop in _blocks(channels, len(run.train_ids)):
-        ids = run.train_ids[start:stop]
-        found = [_by_train(channel[start:stop], keep_dims=keep_dims) for channel in channels]
-        for train_id in map(int, ids):
-            data: dict[str, dict[str, Any]] = {
-                s: {"metadata": {"source": s, "timestamp.tid": train_id}} for s in sources
-            }
-            for channel, values in zip(channels, found, strict=True):
-                if train_id in values:
-                    data[channel.source][channel.key] = values[train_id]
-            for name, new in twins.items():
-                data[name] = data[new] | data[name]
-            yield Train(train_id, data)
+    share = BLOCK // max(1, len(channels))
+    have = [np.asarray(channel.data_counts(labelled=False)) > 0 for channel in channels]
+    ahead = [channel.read_ahead(share, keep_dims=keep_dims) for channel in channels]
+    for position, train_id in enumerate(map(int, run.train_ids)):
+        data: dict[str, dict[str, Any]] = {
+            s: {"metadata": {"source": s, "timestamp.tid": train_id}} for s in sources
+        }
+        for channel, there, trains in zip(channels, have, ahead, strict=True):
+            if there[position]:
+                data[channel.source][channel.key] = next(trains)[1]
+        for name, new in twins.items():
+            data[name] = data[new] | data[name]
+        yield Train(train_id, data)
 
 
 def _same_keys(run: Run, one: str, other: str) -> bool:
     return other in run.selection and run.selection[one] == run.selection[other]
-
-
-def _by_train(channel: Channel, *, keep_dims: bool) -> dict[int, Any]:
-    return dict(channel.trains(keep_dims=keep_dims))
-
-
-def _blocks(channels: list[Channel], trains: int) -> Iterator[tuple[int, int]]:
-    sizes = np.zeros(trains)
-    for channel in channels:
-        entry = max(8, int(np.prod(channel.entry_shape, dtype=np.int64)) * channel.dtype.itemsize)
-        sizes += np.asarray(channel.data_counts(labelled=False)) * entry
-    ends = np.cumsum(sizes)
-    start = 0
-    while start < trains:
-        before = ends[start - 1] if start else 0.0
-        stop = max(start + 1, int(np.searchsorted(ends, before + BLOCK, side="right")))
-        yield start, stop
-        start = stop

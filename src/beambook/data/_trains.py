@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from beambook.data._findings import warn
 from beambook.errors import DataError, TrainNotFound
 
-__all__ = ["TrainIds", "by_id", "by_index", "choose_trains", "split"]
+__all__ = ["TrainIds", "by_id", "by_index", "choose_trains", "split", "train_blocks"]
 
 TrainIds = NDArray[np.uint64]
 
@@ -115,6 +115,34 @@ def split(
     count = max(least, min(parts or 0, number))
     for part in range(count):
         yield slice(part * number // count, (part + 1) * number // count)
+
+
+def train_blocks(
+    sizes: NDArray[np.int64], most: float, most_trains: int | None = None
+) -> Iterator[tuple[int, int]]:
+    """Cut trains in blocks of at most so much, each of at least one train.
+
+    Parameters
+    ----------
+    sizes : ndarray of int64, (trains,)
+        Size of each, in bytes or frames.
+    most : float
+        Of a block, in the same.
+    most_trains : int, optional
+        In a block.
+
+    Yields
+    ------
+    (int, int)
+        First train of a block, and of the next one.
+    """
+    ends, start = np.cumsum(sizes), 0
+    while start < len(sizes):
+        before = ends[start - 1] if start else 0
+        stop = max(start + 1, int(np.searchsorted(ends, before + most, side="right")))
+        stop = min(stop, start + most_trains) if most_trains else stop
+        yield start, stop
+        start = stop
 
 
 def _by_position(train_ids: TrainIds, positions: NDArray[Any]) -> TrainIds:

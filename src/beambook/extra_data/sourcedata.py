@@ -8,6 +8,7 @@ from dataclasses import replace
 from functools import cached_property, reduce
 from typing import Any
 
+import h5py
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -148,9 +149,12 @@ class SourceData:
     def _first_file(self) -> FileAccess:
         """The first file with data, also where it was opened by a virtual overview."""
         file = self.files[0]
-        if not file.is_voview or (key := self._source.one_key()) is None:
+        if not file.is_voview:
             return file
-        return FileAccess(self._source.channel(key).source_file_paths[0])
+        if (key := self._source.one_key()) is not None:
+            return FileAccess(self._source.channel(key).source_file_paths[0])
+        link = file.file.get(f"RUN/{self.source}", getlink=True)
+        return FileAccess(link.filename) if isinstance(link, h5py.ExternalLink) else file
 
     @property
     def device_class(self) -> str | None:
