@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from beambook.data._detector_mask import Mask
 from beambook.data._hdf5 import StoredFile
-from beambook.data._read import Plan, Segment, read_plans
+from beambook.data._read import Plan, read_plans
 from beambook.data._roi import Roi
 
 __all__ = ["Work"]
@@ -48,32 +48,6 @@ class Work:
     dtype: np.dtype[Any]
     roi: Roi
     mask: tuple[Work, Mask] | None = None
-
-    @classmethod
-    def of_segments(
-        cls,
-        segments: Sequence[Segment],
-        roi: Roi,
-        dtype: np.dtype[Any],
-        group: NDArray[np.int32] | None = None,
-    ) -> Work:
-        """All rows of the segments, less those that belong to no group (which are not read).
-
-        Parameters
-        ----------
-        segments : sequence of Segment
-        roi : Roi
-        dtype : numpy.dtype
-            As stored.
-        group : ndarray of int32, (rows,), optional
-            Negative for no group.
-        """
-        sets = {(s.file, s.dataset): None for s in segments}
-        numbers = {each: number for number, each in enumerate(sets)}
-        of = np.array([numbers[s.file, s.dataset] for s in segments], np.int64)
-        source = np.array([s.start for s in segments], np.int64)
-        count = np.array([s.stop - s.start for s in segments], np.int64)
-        return cls(tuple(sets), of, source, count, None, _in_memory(dtype), roi).grouped(group)
 
     @classmethod
     def of_plans(cls, plans: Sequence[Plan], roi: Roi, dtype: np.dtype[Any]) -> Work:

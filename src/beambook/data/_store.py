@@ -205,6 +205,8 @@ class Store:
         """Whether the source has a key of exactly this name, asking as few parts as possible."""
         if (source, False) in self._names:
             return name in self._names[source, False]
+        if (source, name) in self._signals:
+            return any(self._signals[source, name])
         return any(self.parts[n].signal(source, name) for n in self.sources[source])
 
 
