@@ -2,12 +2,12 @@
 
 import warnings
 
-import extra_data
 import h5py
 import numpy as np
 import pytest
 import xarray as xr
 
+import extra_data
 from beambook.data import open_file, open_run
 from beambook.errors import DataError, KeyNotFound, TrainNotFound
 
@@ -155,3 +155,13 @@ def test_a_virtual_file_names_its_sources(small_run, tmp_path):
     assert channel.source_file_paths == (real,)
     assert channel.attributes()["unitSymbol"] == "J"
     assert channel.files == (str(virtual),)
+
+
+def test_trains_and_sources_know_their_run(run, small_run):
+    _, train = next(run.trains())
+    assert train.run == "r0001"
+    assert "r0001" in train._repr_html_()
+    assert run[XGM].origin.folders == (small_run,)
+    assert "r0001" in repr(run[XGM])
+    mean = run[XGM, "data.intensityTD"].mean()
+    assert mean.attrs["run"] == "r0001"

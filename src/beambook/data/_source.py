@@ -20,6 +20,7 @@ from beambook.data._channel import Channel
 from beambook.data._euxfel_names import FileName, storage_class
 from beambook.data._findings import warn
 from beambook.data._health import conflicts
+from beambook.data._origin import Origin
 from beambook.data._run_value import run_constants, run_value
 from beambook.data._store import Store
 from beambook.data._trains import TrainIds, choose_trains, split
@@ -360,6 +361,11 @@ class Source(Described):
         """Class of the device that a control source is; None where the files do not say."""
         return str(self.run_value("classId")) if "classId.value" in self.run_keys() else None
 
+    @property
+    def origin(self) -> Origin:
+        """Which run it is from, and where that is."""
+        return Origin.of(self.store.parts[n].file.path for n in self._parts)
+
     def as_extra_data(self) -> Any:
         """The source as an ``extra_data.SourceData``; see `Run.as_extra_data`."""
         return source_data(self.store, self.source, self.train_ids, self.selected)
@@ -383,6 +389,7 @@ class Source(Described):
         }
         if counts.max(initial=0) > 1:
             facts["rows"] = f"up to {counts.max()} in a train"
+        facts["run"] = self.origin.run
         return Card("Source", self.source, facts)
 
 

@@ -30,10 +30,13 @@ class Train(Described, Mapping[str, dict[str, Any]]):
     ----------
     id : int
         Train id.
+    run : str
+        Name of the run it is from.
     """
 
     id: int
     _data: dict[str, dict[str, Any]]
+    run: str = ""
 
     def __getitem__(self, item: str | tuple[str, str]) -> Any:
         source, key = item if isinstance(item, tuple) else (item, None)
@@ -65,7 +68,7 @@ class Train(Described, Mapping[str, dict[str, Any]]):
             if key != "metadata"
         )
         table = Table(("source", "key", "shape"), rows, "data")
-        return Card("Train", str(self.id), {"sources": str(len(self))}, (table,))
+        return Card("Train", str(self.id), {"run": self.run, "sources": str(len(self))}, (table,))
 
 
 def read_trains(run: Run, *, keep_dims: bool = False, old_names: bool = False) -> Iterator[Train]:
@@ -99,7 +102,7 @@ def read_trains(run: Run, *, keep_dims: bool = False, old_names: bool = False) -
                 data[channel.source][channel.key] = next(trains)[1]
         for name, new in twins.items():
             data[name] = data[new] | data[name]
-        yield Train(train_id, data)
+        yield Train(train_id, data, run.name)
 
 
 def _same_keys(run: Run, one: str, other: str) -> bool:
