@@ -26,6 +26,7 @@ from beambook.data._hdf5 import pool
 from beambook.data._missing import plot_missing_data
 from beambook.data._native import native
 from beambook.data._refresh import refreshed
+from beambook.data._references import References, references
 from beambook.data._run_card import Info, TrainInfo, run_card
 from beambook.data._same_run import metadata_of, one_run
 from beambook.data._selection import aliased, expand, trains_with_data, without
@@ -515,6 +516,28 @@ class Run(Familiar, Described):
         """One train by its position."""
         train_id = int(self[position].train_ids[0])
         return self.train_from_id(train_id, devices, flat_keys=flat_keys, keep_dims=keep_dims)
+
+    def references(self, *channels: Any, **named: Any) -> References:
+        """Where the values of channels are stored, for Zarr and Kerchunk; reads no values.
+
+        Parameters
+        ----------
+        *channels : str, (source, key), Channel or Alias
+            The array is called as the alias is, or ``SOURCE.key`` with ``_`` for slashes.
+        **named : str, (source, key), Channel or Alias
+            Arrays with a name of their own.
+
+        Returns
+        -------
+        References
+            With what is left out, and why: values that are no numbers, virtual data sets …
+
+        Raises
+        ------
+        DataError
+            None of the channels can be referenced.
+        """
+        return references(self, *channels, **named)
 
     def aligned(self, *names: Any, **named: Any) -> xr.Dataset:
         """Several channels side by side, matched by train id and by pulse id.

@@ -40,7 +40,7 @@ Question = tuple[str, str, str]  # source, kind, subject
 FILES, SCHEMAS, SOURCE = "files", "schemas", "source "
 PATIENCE_S, SHARE = 1.0, 20  # saving takes at most a twentieth of the time
 MOST_UNSAVED = 64
-MEANING = ("_chunks.py", "_euxfel*.py", "_nexus*.py", "_format.py", "_read.py", "_sidecar*.py")
+MEANING = ("_btree.py", "_chunk*.py", "_euxfel*.py", "_nexus*.py", "_format.py", "_read.py", "_sidecar*.py")
 
 _unsaved: dict[int, Sidecar] = {}
 _latest: WeakValueDictionary[str, Sidecar] = WeakValueDictionary()
