@@ -1,4 +1,4 @@
-"""References to where values are stored, for readers of Zarr: Kerchunk's format, version 1.
+"""ZarrReferences to where values are stored, for readers of Zarr: Kerchunk's format, version 1.
 
 What can be referenced are numbers in plain HDF5 data sets, stored in one stretch or in pieces,
 as they are, shuffled, deflated or with Fletcher's checksum. Rows of several files become one
@@ -34,14 +34,14 @@ from beambook.errors import DataError
 if TYPE_CHECKING:
     from beambook.data._run import Run
 
-__all__ = ["References", "references"]
+__all__ = ["ZarrReferences", "references"]
 
 LARGEST = 16 << 20  # bytes of a piece where we choose its size
 CODECS = {SHUFFLE: "shuffle", DEFLATE: "zlib", FLETCHER32: "fletcher32"}
 
 
 @dataclass(frozen=True, repr=False)
-class References(Described):
+class ZarrReferences(Described):
     """Where the values of channels are, as Zarr arrays over files that stay as they are.
 
     Attributes
@@ -108,8 +108,8 @@ class References(Described):
         return Card("References", "to stored values", facts)
 
 
-def references(run: Run, *channels: Any, **named: Any) -> References:
-    """Reference the values of channels; see `References`.
+def references(run: Run, *channels: Any, **named: Any) -> ZarrReferences:
+    """Reference the values of channels; see `ZarrReferences`.
 
     Parameters
     ----------
@@ -144,7 +144,7 @@ def references(run: Run, *channels: Any, **named: Any) -> References:
     if left_out:
         warn(f"{len(left_out)} channels are not referenced: {', '.join(left_out)}")
     group.attributes("", {"run": run.name})
-    return References(group.refs, arrays, left_out)
+    return ZarrReferences(group.refs, arrays, left_out)
 
 
 class _NotPlain(Exception):

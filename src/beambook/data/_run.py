@@ -25,8 +25,8 @@ from beambook.data._format import Part
 from beambook.data._hdf5 import pool
 from beambook.data._missing import plot_missing_data
 from beambook.data._native import native
+from beambook.data._references import ZarrReferences, references
 from beambook.data._refresh import refreshed
-from beambook.data._references import References, references
 from beambook.data._run_card import Info, TrainInfo, run_card
 from beambook.data._same_run import metadata_of, one_run
 from beambook.data._selection import aliased, expand, trains_with_data, without
@@ -517,7 +517,7 @@ class Run(Familiar, Described):
         train_id = int(self[position].train_ids[0])
         return self.train_from_id(train_id, devices, flat_keys=flat_keys, keep_dims=keep_dims)
 
-    def references(self, *channels: Any, **named: Any) -> References:
+    def references(self, *channels: Any, **named: Any) -> ZarrReferences:
         """Where the values of channels are stored, for Zarr and Kerchunk; reads no values.
 
         Parameters
@@ -529,7 +529,7 @@ class Run(Familiar, Described):
 
         Returns
         -------
-        References
+        ZarrReferences
             With what is left out, and why: values that are no numbers, virtual data sets …
 
         Raises
