@@ -246,7 +246,7 @@ def _float(values: NDArray[Any]) -> np.dtype[Any]:
 
 
 def _attrs(channel: Channel) -> dict[str, str]:
-    attrs = {"source": channel.source, "key": channel.key}
+    attrs = {"run": channel.origin.run, "source": channel.source, "key": channel.key}
     return attrs | {"units": channel.units} if channel.units else attrs
 
 

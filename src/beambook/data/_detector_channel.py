@@ -17,6 +17,7 @@ from beambook.data._detector_read import Reading
 from beambook.data._detector_reduce import ReducibleStack
 from beambook.data._findings import warn
 from beambook.data._format import Signal
+from beambook.data._origin import Origin
 from beambook.data._roi import Roi
 from beambook.data._stack import Slots
 from beambook.data._stack_axes import Axes
@@ -159,6 +160,12 @@ class DetectorChannel(Described, ReducibleStack):
         modules = self.detector.n_modules if module_gaps else len(self.modules)
         return (modules, len(self.slots), *Roi.of(roi, self.entry_shape).shape)
 
+    @property
+    def labels(self) -> dict[str, str]:
+        """Where it is from: the run, the detector and the key."""
+        origin = Origin.of(part.file.path for part in self.detector.run.parts)
+        return {"run": origin.run, "detector": self.detector.name, "key": self.key}
+
     def card(self) -> Card:
         """Describe the channel; reads the index, no data."""
         axes = ", ".join(f"{d} {n}" for d, n in zip(self.dims, self.shape, strict=True))
@@ -167,6 +174,7 @@ class DetectorChannel(Described, ReducibleStack):
         missing = int(np.count_nonzero(~self.rows.usable))
         facts |= {"missing": f"{missing} trains of modules are filled"} if missing else {}
         facts |= {"mask": self.mask.key} if self.mask else {}
+        facts["run"] = self.labels["run"]
         return Card("DetectorChannel", f"{self.detector.name} {self.key}", facts)
 
     # --- frames and their labels ------------------------------------------
@@ -417,6 +425,7 @@ class DetectorChannel(Described, ReducibleStack):
         dims = ("module", *axes.dims, *(self.entry_dims[axis] for axis in reading.cut.kept))
         coords = {"module": ("module", np.array(self.modules)), **axes.coords}
         attrs: dict[str, Any] = {"units": self.units} if self.units else {}
+        attrs |= self.labels
         if (filled := reading.filled()).any():
             attrs["filled"] = filled
         return xr.DataArray(values, coords, dims, name or self._name, attrs)

@@ -11,7 +11,6 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from beambook.data._detector_read import Reading
-from beambook.data._origin import Origin
 from beambook.data._reduce_groups import Groups
 from beambook.data._reduce_rows import Rows
 from beambook.data._reduce_work import Work
@@ -125,12 +124,7 @@ class _Module(Reducible):
         return known[name]() if name in known else None
 
     def _attrs(self, missing: int) -> dict[str, Any]:
-        detector = self.channel.detector
-        origin = Origin.of(part.file.path for part in detector.run.parts)
-        return {
-            "run": origin.run, "detector": detector.name, "key": self.channel.key,
-            "missing": missing,
-        }  # fmt: skip
+        return {**self.channel.labels, "missing": missing}
 
 
 def _places(plans: tuple[Plan, ...]) -> NDArray[np.intp]:
