@@ -248,7 +248,7 @@ def test_a_table_that_points_anywhere(path):
     file = StoredFile.of(path)
     layout = layout_of(file, "a")
     for offset, size in [(1 << 61, 20), (0, 1 << 31), (path.stat().st_size - 5, 20)]:
-        forged = layout.to_json() | {"offset": [offset, 0, 1], "size": [size, 0, 1]}
+        forged = layout.to_json() | {"gap": [offset, 0, 1], "size": [size, 0, 1]}
         remember(file, "a", Layout.from_json(forged | {"number": [0, 0, 1]}))
         tracemalloc.start()
         with pytest.raises(DamagedFile, match="the file ends at"):
@@ -261,9 +261,9 @@ def test_a_table_that_points_anywhere(path):
     "change",
     [
         {"dtype": "O"}, {"dtype": "f99"}, {"dtype": 7}, {"filters": [32015]}, {"chunk": [0, 3]},
-        {"chunk": [4]}, {"number": [0, 0, 2]}, {"number": [1, -1, 2]}, {"offset": [-5, 0, 2]},
-        {"offset": "no base64"}, {"size": [1, 1]}, {"size": [0, 0, 1 << 40]}, {"shape": None},
-        {"offset": [1 << 63, 0, 2]}, {"number": [-2, 1, 2]},
+        {"chunk": [4]}, {"number": [0, 0, 2]}, {"number": [1, -1, 2]}, {"gap": [-5, 0, 2]},
+        {"gap": "no base64"}, {"size": [1, 1]}, {"size": [0, 0, 1 << 40]}, {"shape": None},
+        {"gap": [1 << 63, 0, 2]}, {"number": [-2, 1, 2]},
     ],
 )  # fmt: skip
 def test_nonsense_is_no_layout(path, change):

@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import os
 import threading
-from base64 import b64decode, b64encode
 from collections import OrderedDict
-from dataclasses import dataclass, field
+from dataclasses import replace
 from math import prod
 from typing import Any, Protocol
 
 import h5py
 import numpy as np
-from numpy.typing import NDArray
 
+from beambook.data._btree import tree_of
+from beambook.data._chunk_table import (
+    DEFLATE,
+    FARTHEST,
+    FLETCHER32,
+    LARGEST_CHUNK,
+    SHUFFLE,
+    UNDERSTOOD,
+    Layout,
+    strange,
+)
 from beambook.data._descriptors import Lent, descriptors
 from beambook.data._hdf5 import StoredFile, pool
 from beambook.errors import DamagedFile
@@ -29,177 +38,10 @@ __all__ = [
     "remember",
 ]
 
-DEFLATE, SHUFFLE, FLETCHER32 = 1, 2, 3
-UNDERSTOOD = {DEFLATE, SHUFFLE, FLETCHER32}
 MOST_REMEMBERED = 256 << 20  # bytes of all layouts
+FEW = 8  # of so many rows one is looked up before all are
+MOST_COUNTED = 10_000  # data sets
 UNREADABLE = (OSError, LookupError, RuntimeError, ValueError, TypeError, ArithmeticError)
-FARTHEST = 1 << 62  # byte of a file
-LARGEST_CHUNK = (1 << 32) - 1  # bytes, by the format
-
-
-@dataclass(frozen=True, eq=False)
-class Layout:
-    """Where the pieces of a data set are, or why only HDF5 can read it.
-
-    A data set is a grid of pieces of one shape, numbered in C order. What is stored in one
-    stretch is a grid of one piece.
-
-    Attributes
-    ----------
-    dtype : numpy.dtype
-        As stored, byte order included.
-    shape : tuple of int
-        Of the data set, when this was read.
-    chunk : tuple of int
-        Of a piece.
-    filters : tuple of int
-        What was done to a piece before it was stored, in this order: `SHUFFLE`, `DEFLATE`,
-        `FLETCHER32`.
-    number : ndarray of int64, (pieces,)
-        Which piece of the grid each stored one is, ascending.
-    offset : ndarray of int64, (pieces,)
-        Where it begins in the file; -1 where HDF5 must read this piece.
-    size : ndarray of int64, (pieces,)
-        Its bytes in the file.
-    reason : str
-        Why HDF5 must read the whole data set; empty if it need not.
-    """
-
-    dtype: np.dtype[Any]
-    shape: tuple[int, ...]
-    chunk: tuple[int, ...] = ()
-    filters: tuple[int, ...] = ()
-    number: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
-    offset: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
-    size: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
-    reason: str = ""
-
-    @property
-    def nbytes(self) -> int:
-        """Memory that it takes."""
-        return 512 + self.number.nbytes + self.offset.nbytes + self.size.nbytes
-
-    @property
-    def chunk_bytes(self) -> int:
-        """Size of a piece when nothing is done to it."""
-        return prod(self.chunk) * self.dtype.itemsize
-
-    @property
-    def grid(self) -> tuple[int, ...]:
-        """Number of pieces along each axis."""
-        return tuple(-(-n // max(1, c)) for n, c in zip(self.shape, self.chunk, strict=True))
-
-    def find(self, number: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Offset and size of pieces of the grid; -1 where HDF5 must look.
-
-        Parameters
-        ----------
-        number : ndarray of int64
-
-        Returns
-        -------
-        offset, size : ndarray of int64
-        """
-        if not len(self.number):
-            missing = np.full(len(number), -1, np.int64)
-            return missing, missing
-        if self.number[-1] == len(self.number) - 1:  # complete from the first one on
-            near = np.minimum(number, len(self.number) - 1)
-        else:
-            near = np.searchsorted(self.number, number).clip(max=len(self.number) - 1)
-        there = self.number[near] == number
-        return np.where(there, self.offset[near], -1), self.size[near]
-
-    def to_json(self) -> dict[str, Any]:
-        """As plain JSON; regular tables of pieces take a few numbers."""
-        stored: dict[str, Any] = {"dtype": self.dtype.str, "shape": list(self.shape)}
-        if self.reason:
-            return {**stored, "dtype": "|V1", "reason": self.reason}
-        stored |= {"chunk": list(self.chunk), "filters": list(self.filters)}
-        for name in ("number", "offset", "size"):
-            stored[name] = _runs(getattr(self, name))
-        return stored
-
-    @classmethod
-    def from_json(cls, stored: dict[str, Any]) -> Layout:
-        """From `to_json`.
-
-        Raises
-        ------
-        DamagedFile
-            It is not a layout.
-        """
-        try:
-            dtype = np.dtype(str(stored["dtype"]))
-            shape = tuple(map(int, stored["shape"]))
-            if reason := str(stored.get("reason", "")):
-                return cls(dtype, shape, reason=reason)
-            number, offset, size = (_from_runs(stored[n]) for n in ("number", "offset", "size"))
-            found = cls(
-                dtype, shape, tuple(map(int, stored["chunk"])),
-                tuple(map(int, stored["filters"])), number, offset, size,
-            )  # fmt: skip
-            _refuse_nonsense(found)
-        except (KeyError, ValueError, TypeError, AttributeError, OverflowError) as error:
-            raise DamagedFile(f"This is not the layout of a data set ({error})") from error
-        return found
-
-
-def _refuse_nonsense(layout: Layout) -> None:
-    if layout.dtype.kind not in "iuf" or not set(layout.filters) <= UNDERSTOOD:
-        raise ValueError("an unknown type or filter")
-    if len(layout.chunk) != len(layout.shape) or min((*layout.chunk, 1)) < 1:
-        raise ValueError("pieces of another shape")
-    if not len(layout.number) == len(layout.offset) == len(layout.size):
-        raise ValueError("tables of different lengths")
-    if np.any(np.diff(layout.number, prepend=-1) <= 0):
-        raise ValueError("pieces not in order")
-    if _strange(layout, layout.offset, layout.size)[layout.offset != -1].any():
-        raise ValueError("pieces of impossible place or size")
-
-
-def _strange(layout: Layout, offset: NDArray[np.int64], size: NDArray[np.int64]) -> Any:
-    """Which pieces are not what the format says."""
-    strange = (offset < 0) | (offset >= FARTHEST) | (size < 0)
-    return strange | (size > LARGEST_CHUNK if layout.filters else size != layout.chunk_bytes)
-
-
-# --- arithmetic runs ----------------------------------------------------------
-
-
-def _runs(values: NDArray[np.int64]) -> list[int] | str:
-    """Numbers as [first, step, count, ...], or as base64 where they are not regular."""
-    if not len(values):
-        return []
-    step = np.diff(values)
-    breaks = np.flatnonzero(step[1:] != step[:-1]) + 1 if len(step) else np.zeros(0, np.intp)
-    if 3 * len(breaks) > len(values):
-        return b64encode(values.astype("<i8").tobytes()).decode()
-    runs: list[int] = []
-    at = 0
-    while at < len(values):
-        stop = len(values)
-        if at < len(step):
-            later = breaks[np.searchsorted(breaks, at + 1) :]
-            stop = int(later[0]) + 1 if len(later) else len(values)
-        runs += [int(values[at]), int(step[at]) if stop > at + 1 else 0, stop - at]
-        at = stop
-    return runs
-
-
-def _from_runs(runs: list[int] | str) -> NDArray[np.int64]:
-    if isinstance(runs, str):
-        return np.frombuffer(b64decode(runs, validate=True), "<i8").astype(np.int64)
-    table = np.array(runs, np.int64).reshape(-1, 3)
-    first, step, count = table.T
-    if np.any(count < 1) or count.sum() > 1 << 32:
-        raise ValueError("runs of impossible length")
-    within = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
-    values: NDArray[np.int64] = np.repeat(first, count) + within * np.repeat(step, count)
-    return values
-
-
-# --- what is remembered -------------------------------------------------------
 
 
 class _Memory:
@@ -210,6 +52,7 @@ class _Memory:
         self._lock = threading.Lock()
         self._layouts: OrderedDict[tuple[Any, Any, str], Layout] = OrderedDict()
         self._bytes = 0
+        self._looked_up: dict[tuple[Any, Any, str], int] = {}
 
     def get(self, key: tuple[Any, Any, str]) -> Layout | None:
         with self._lock:
@@ -228,7 +71,18 @@ class _Memory:
 
     def of(self, path: Any, stamp: Any) -> dict[str, Layout]:
         with self._lock:
-            return {k[2]: v for k, v in self._layouts.items() if k[:2] == (path, stamp)}
+            found = {k[2]: v for k, v in self._layouts.items() if k[:2] == (path, stamp)}
+        return {name: layout for name, layout in found.items() if layout.tree is None}
+
+    def worth_all(self, key: tuple[Any, Any, str], layout: Layout, rows: int) -> bool:
+        """Whether so many rows were looked up that it pays to read the whole table."""
+        with self._lock:
+            self._looked_up[key] = self._looked_up.get(key, 0) + rows
+            if worth := self._looked_up[key] * FEW >= layout.shape[0]:
+                del self._looked_up[key]
+            while len(self._looked_up) > MOST_COUNTED:
+                del self._looked_up[next(iter(self._looked_up))]
+        return worth
 
     def forget(self) -> None:
         """Start anew in a forked child, whose parent may have held the lock."""
@@ -287,21 +141,58 @@ def layout_of(file: StoredFile, dataset: str) -> Layout:
         return layout_in(lent, file, dataset)
 
 
-def layout_in(lent: Lent, file: StoredFile, dataset: str) -> Layout:
-    """The same for a file that is open already."""
+def layout_in(
+    lent: Lent, file: StoredFile, dataset: str, rows: tuple[int, int] | None = None
+) -> Layout:
+    """The same for a file that is open already.
+
+    With `rows`, first and last but one, the table may be that of the chunks of these rows only.
+    """
     key = (file.path, lent.stamp, dataset)
-    if (found := _memory.get(key)) is None:
-        kept = shelves if lent.stamp == file.stamp else ()  # they know files as `file` says
-        found = next(filter(None, (shelf.find(file, dataset) for shelf in kept)), None)
-        if found is None:
-            found = _read_layout(file, dataset, lent.stamp[1])
-            for shelf in kept:
-                shelf.keep(file, dataset, found)
+    found = _memory.get(key)
+    if found is None:
+        found = _found_or_read(lent, file, dataset)
         _memory.put(key, found)
+    if found.tree is None:
+        return found
+    if rows is not None and not _memory.worth_all(key, found, rows[1] - rows[0]):
+        few = _with_table(found, lent, rows)
+        if few is not None:
+            return few
+    whole = _with_table(found, lent, (0, found.shape[0]))
+    if whole is None:  # not as specified
+        whole = _read_layout(lent, file, dataset, trees=False)
+    for shelf in shelves if lent.stamp == file.stamp else ():
+        shelf.keep(file, dataset, whole)
+    _memory.put(key, whole)
+    return whole
+
+
+def _found_or_read(lent: Lent, file: StoredFile, dataset: str) -> Layout:
+    kept = shelves if lent.stamp == file.stamp else ()  # they know files as `file` says
+    found = next(filter(None, (shelf.find(file, dataset) for shelf in kept)), None)
+    if found is None:
+        found = _read_layout(lent, file, dataset)
+        for shelf in kept if found.tree is None else ():
+            shelf.keep(file, dataset, found)
     return found
 
 
-def _read_layout(file: StoredFile, name: str, length: int) -> Layout:
+def _with_table(layout: Layout, lent: Lent, rows: tuple[int, int]) -> Layout | None:
+    """With the table of the chunks of these rows, from the tree; None if that is unreadable."""
+    across, length = prod(layout.grid[1:]), layout.chunk[0]
+    first, stop = rows[0] // length * across, -(-rows[1] // length) * across
+    listed = layout.tree and layout.tree.entries(lent.fd, first, stop)
+    if not listed:
+        return None
+    number, entries = listed
+    offset = np.minimum(entries["child"], FARTHEST).astype(np.int64)
+    size = entries["size"].astype(np.int64)
+    offset[(entries["mask"] != 0) | strange(layout, offset, size)] = -1
+    return replace(layout, number=number, offset=offset, size=size, tree=None)
+
+
+def _read_layout(lent: Lent, file: StoredFile, name: str, *, trees: bool = True) -> Layout:
     with pool.open(file) as opened:
         try:
             stored = h5py.h5o.open(opened.id, name.encode(errors="surrogateescape"))
@@ -310,7 +201,7 @@ def _read_layout(file: StoredFile, name: str, length: int) -> Layout:
             reason = _unusual(opened, stored)
             if reason:
                 return Layout(_dtype(stored), _shape(stored), reason=reason)
-            return _pieces(stored, length)
+            return _pieces(lent, stored, trees=trees)
         except (
             OSError,
             LookupError,
@@ -364,7 +255,7 @@ def _is_plain(stored: h5py.h5d.DatasetID) -> bool:
     return kind.dtype.kind in "iuf" and bool(kind.equal(h5py.h5t.py_create(kind.dtype)))
 
 
-def _pieces(stored: h5py.h5d.DatasetID, length: int) -> Layout:
+def _pieces(lent: Lent, stored: h5py.h5d.DatasetID, *, trees: bool) -> Layout:
     plan = stored.get_create_plist()
     dtype, shape = stored.dtype, stored.shape
     if plan.get_layout() == h5py.h5d.CONTIGUOUS:
@@ -376,7 +267,8 @@ def _pieces(stored: h5py.h5d.DatasetID, length: int) -> Layout:
         return Layout(dtype, shape, reason="it is empty, or its chunks are too large")
     if prod(empty.grid) >= FARTHEST:
         return Layout(dtype, shape, reason="its shape is absurd")
-    return _table(stored, empty, length)
+    tree = tree_of(lent.fd, stored, chunk, empty.grid) if trees else None
+    return replace(empty, tree=tree) if tree else _table(stored, empty)
 
 
 def _in_one(dtype: np.dtype[Any], shape: tuple[int, ...], offset: int | None) -> Layout:
@@ -389,7 +281,7 @@ def _in_one(dtype: np.dtype[Any], shape: tuple[int, ...], offset: int | None) ->
     return Layout(dtype, shape, shape, (), number, start, length)
 
 
-def _table(stored: h5py.h5d.DatasetID, empty: Layout, length: int) -> Layout:
+def _table(stored: h5py.h5d.DatasetID, empty: Layout) -> Layout:
     """The table of pieces, in the order of the grid."""
     at: list[tuple[int, ...]] = []
     rest: list[tuple[int, int, int]] = []
@@ -408,8 +300,8 @@ def _table(stored: h5py.h5d.DatasetID, empty: Layout, length: int) -> Layout:
     number = np.ravel_multi_index(tuple(place[inside].T), grid).astype(np.int64)
     order = np.argsort(number, kind="stable")
     offset, size, mask = (values[inside][order] for values in (offset, size, mask))
-    strange = (mask != 0) | _strange(empty, offset, size)
+    unusual = (mask != 0) | strange(empty, offset, size)
     return Layout(
         empty.dtype, empty.shape, empty.chunk, empty.filters,
-        number[order], np.where(strange, -1, offset), size,
+        number[order], np.where(unusual, -1, offset), size,
     )  # fmt: skip

@@ -33,7 +33,8 @@ def plan_jobs(
         About so many bytes in a job.
     """
     with descriptors.lend(file) as lent:
-        origin = Origin(file, dataset, layout_in(lent, file, dataset), lent.stamp)
+        rows = int(pieces.source.min()), int((pieces.source + pieces.count).max())
+        origin = Origin(file, dataset, layout_in(lent, file, dataset, rows), lent.stamp)
     layout = origin.layout
     if layout.reason:
         return [_by_hdf5(origin, pieces, output)]
