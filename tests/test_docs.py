@@ -36,7 +36,9 @@ def test_links_to_files_lead_somewhere(page):
             assert (page.parent / target).exists(), target
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/tutorial/first-hour.md"])
+@pytest.mark.parametrize(
+    "page", ["README.md", "docs/tutorial/first-hour.md", "docs/how-to/reduce-a-run.md"]
+)
 def test_python_on_the_page_runs_after_the_demo(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("BEAMBOOK_DATA", "demo/data")
