@@ -104,6 +104,16 @@ def test_varying_frames(make):
     )
 
 
+def test_frames_that_no_module_has(make):
+    run, _ = make(pulses=[[0, 8], [4]], missing={2: [0]})
+    image = run.detector()["image.data"]
+    present = image.present_frames()
+    assert present.dims == ("train", "pulse")
+    np.testing.assert_array_equal(present, [[1, 0, 1], [0, 1, 0]])
+    assert image[:1].present_frames() is None
+    assert image.xarray().dtype == np.uint16
+
+
 def test_missing_whole_numbers_are_zero_and_counted(make):
     run, _ = make(pulses=[[0, 4], [0, 4]], missing={2: [0]})
     image = run.detector()["image.data"]

@@ -244,6 +244,24 @@ class DetectorChannel(Described, ReducibleStack):
             raise DataError(f"Some frames of {self.detector.name} have no {inner} id in the files")
         return ids
 
+    def present_frames(self, subtrain_index: str = "pulseId") -> xr.DataArray | None:
+        """Which places of ``xarray()`` are frames that were stored at all, in any module.
+
+        Returns
+        -------
+        xarray.DataArray of bool or None
+            ``("train", "pulse")``, with parallel gain ``("train", "gain", "pulse")``; None if
+            all trains have the same pulses (or cells), so that all are.
+        """
+        if self.by_train:
+            return None
+        axes = self._axes(self._inner(subtrain_index), unstack=True)
+        if axes.target is None or axes.size == len(self.slots):
+            return None
+        present = np.zeros(axes.size, bool)
+        present[axes.target] = True
+        return xr.DataArray(present.reshape(axes.shape), axes.coords, axes.dims)
+
     def data_availability(self, *, module_gaps: bool = False) -> NDArray[np.bool_]:
         """Which frames (or trains) each module has.
 

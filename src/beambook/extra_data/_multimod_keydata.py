@@ -216,7 +216,7 @@ class XtdfImageMultimodKeyData(MultimodKeyData):
             Give axes of trains and pulses, else one axis ``train_pulse`` with both as its index.
         """
         channel = self._channel if pulses is None else self._channel.select_pulses(pulses)
-        return self._named(
+        found = self._named(
             channel.xarray(
                 fill_value=fill_value,
                 roi=roi,
@@ -226,6 +226,8 @@ class XtdfImageMultimodKeyData(MultimodKeyData):
                 threads=decompress_threads,
             )
         )
+        present = channel.present_frames(subtrain_index) if unstack_pulses else None
+        return found if present is None else found.where(present)  # as pandas unstacks: NaN
 
     def dask_array(
         self,
