@@ -182,9 +182,15 @@ class Contents:
     def events(self) -> Mapping[str, int]:
         """How many events each event axis has."""
         return {
-            name: len(np.unique(np.concatenate([part.event_ids for part in parts])))
+            name: _different(np.concatenate([part.event_ids for part in parts]))
             for name, parts in self.parts.items()
         }
+
+
+def _different(ids: NDArray[np.uint64]) -> int:
+    """How many different ids; numpy's own `unique` hashes, which takes seconds for times."""
+    ids = np.sort(ids)
+    return int(np.count_nonzero(ids[1:] != ids[:-1])) + min(len(ids), 1)
 
 
 def read_contents(path: Path, entry: str | None = None) -> Contents:

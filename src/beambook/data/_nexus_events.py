@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from beambook.data._findings import Finding
+from beambook.data._hdf5 import digest
 from beambook.data._nexus_links import rows_there
 from beambook.data._nexus_read import MOST_SMALL, read_vector
 from beambook.data._nexus_show import Plot, plot_of
@@ -281,15 +282,14 @@ class _Axes:
 
 def _merged(axes: list[EventAxis]) -> list[EventAxis]:
     """The same, with sources of exactly the same times on one axis."""
-    found: list[EventAxis] = []
+    found: dict[tuple[str, bytes], EventAxis] = {}
     for axis in axes:
-        same = (a for a in found if a.name == axis.name and np.array_equal(a.ids, axis.ids))
-        known = next(same, None)
-        if known is None:
-            found.append(axis)
+        key = axis.name, digest(axis.ids)
+        if key in found:
+            _add_to(found[key], axis)
         else:
-            _add_to(known, axis)
-    return found
+            found[key] = axis
+    return list(found.values())
 
 
 def _add_to(known: EventAxis, axis: EventAxis) -> None:

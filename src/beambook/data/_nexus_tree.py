@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -294,7 +295,7 @@ def attributes(opened: Any, wanted: Container[str] | None = None) -> dict[str, A
         try:
             attribute = h5py.h5a.open(opened, index=index)
             name = attribute.name.decode(errors="surrogateescape")
-            large = np.prod(attribute.shape, dtype=float) > LARGEST_ATTRIBUTE
+            large = prod(attribute.shape) > LARGEST_ATTRIBUTE
             if large or name in NOT_READ or (wanted is not None and name not in wanted):
                 continue
             found[name] = plain(stored[name])
