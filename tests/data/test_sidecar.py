@@ -347,6 +347,17 @@ def test_a_file_changed_a_moment_ago_is_not_kept(small_run, monkeypatch):
     assert indexed(small_run) == 0
 
 
+def test_how_long_a_file_must_be_left_alone(small_run, monkeypatch):
+    monkeypatch.undo()
+    sight = _sidecar_sight.Sight.of(small_run / FIRST)
+    last, second = sight.ctime_ns, 10**9
+    for local, seconds in [({f"{os.major(sight.device)}:{os.minor(sight.device)}"}, 2), ((), 60)]:
+        monkeypatch.setattr(_sidecar_sight, "_local", lambda found=local: found)
+        assert not sight.settled(last + seconds * second)
+        assert sight.settled(last + (seconds + 1) * second)
+        assert not sight.settled(last - 100 * second)  # a clock that was put back
+
+
 def test_a_file_changed_while_it_is_read_is_not_kept(small_run):
     from beambook.data._open import read_part
 
@@ -369,7 +380,7 @@ def test_a_file_open_for_writing_is_not_kept(tmp_path, exdf):
     content[8:12] = bytes([3, 8, 8, 5])  # what HDF5 marks in the newer superblocks
     path.write_bytes(content)
     assert _sidecar_sight.Sight.of(path).writing
-    assert not _sidecar_sight.Sight.of(path).settled(2**63, 0)
+    assert not _sidecar_sight.Sight.of(path).settled(2**63)
 
 
 def test_a_file_that_grows_after_the_run_was_opened(small_run):

@@ -1,4 +1,4 @@
-"""ZarrReferences to where values are stored, for readers of Zarr: Kerchunk's format, version 1.
+"""References to where values are stored, for readers of Zarr: Kerchunk's format, version 1.
 
 What can be referenced are numbers in plain HDF5 data sets, stored in one stretch or in pieces,
 as they are, shuffled, deflated or with Fletcher's checksum. Rows of several files become one

@@ -30,7 +30,7 @@ from beambook.data._sidecar_entry import Entry, entries_document, entries_of
 from beambook.data._sidecar_part import IndexedPart, Lease
 from beambook.data._sidecar_place import evict, may_replace, places, trusted
 from beambook.data._sidecar_schemas import Schemas
-from beambook.data._sidecar_sight import Sight, quiet_time, sights
+from beambook.data._sidecar_sight import Sight, sights
 from beambook.errors import DamagedFile
 
 __all__ = ["Sidecar"]
@@ -40,7 +40,15 @@ Question = tuple[str, str, str]  # source, kind, subject
 FILES, SCHEMAS, SOURCE = "files", "schemas", "source "
 PATIENCE_S, SHARE = 1.0, 20  # saving takes at most a twentieth of the time
 MOST_UNSAVED = 64
-MEANING = ("_btree.py", "_chunk*.py", "_euxfel*.py", "_nexus*.py", "_format.py", "_read.py", "_sidecar*.py")
+MEANING = (
+    "_btree.py",
+    "_chunk*.py",
+    "_euxfel*.py",
+    "_nexus*.py",
+    "_format.py",
+    "_read.py",
+    "_sidecar*.py",
+)
 
 _unsaved: dict[int, Sidecar] = {}
 _latest: WeakValueDictionary[str, Sidecar] = WeakValueDictionary()
@@ -90,7 +98,7 @@ class Sidecar:
             Files in the folder.
         """
         paths = [path.absolute() for path in paths]
-        now, quiet = time.time_ns(), quiet_time(self.folder)
+        now = time.time_ns()
         known, lease = dict(self._entries), Lease(paths)
         parts: list[Part] = []
         unreadable: list[Finding] = []
@@ -99,7 +107,7 @@ class Sidecar:
             if entry is not None and entry.sight == sight:
                 parts.append(IndexedPart.of(path, entry, self, lease))
                 continue
-            keep = sight is not None and sight.settled(now, quiet)
+            keep = sight is not None and sight.settled(now)
             try:
                 parts.append(self._read(path, sight if keep else None, lease))
             except DamagedFile as error:
@@ -183,7 +191,7 @@ class Sidecar:
         began = time.monotonic()
         try:
             self._store()
-        except (OSError, *BAD):
+        except (OSError, RuntimeError, *BAD):
             self._places = ()
         finally:
             self._saved = time.monotonic()

@@ -42,7 +42,8 @@ class Schemas:
     def document(self, stored: Any) -> dict[str, list[str]]:
         """For JSON: all that are known or stored."""
         others = stored if isinstance(stored, dict) else {}
-        return others | {digest: sorted(names) for digest, names in self._known.items()}
+        known = list(self._known.items())  # other threads may add to it
+        return others | {digest: sorted(names) for digest, names in known}
 
 
 def _digest(names: frozenset[str]) -> str:

@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from hashlib import blake2b
 from pathlib import Path
@@ -14,7 +14,7 @@ from stat import S_ISREG
 
 from beambook.data._hdf5 import Stamp
 
-__all__ = ["Sight", "quiet_time", "sights"]
+__all__ = ["Sight", "sights"]
 
 HEAD = 96  # bytes: an HDF5 superblock with the address of the root group
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
@@ -40,6 +40,8 @@ class Sight:
         Digest of the first bytes.
     writing : bool
         Whether the file says that somebody has it open for writing.
+    device : int
+        What it is on; not the same in all processes, so it does not count.
     """
 
     inode: int
@@ -48,6 +50,7 @@ class Sight:
     ctime_ns: int
     head: str
     writing: bool = False
+    device: int = field(default=0, compare=False)
 
     @classmethod
     def of(cls, path: Path) -> Sight | None:
@@ -70,7 +73,7 @@ class Sight:
             return None
         seen = blake2b(head, digest_size=8).hexdigest()
         times = stat.st_mtime_ns, stat.st_ctime_ns
-        return cls(stat.st_ino, stat.st_size, *times, seen, _writing(head))
+        return cls(stat.st_ino, stat.st_size, *times, seen, _writing(head), stat.st_dev)
 
     @property
     def stamp(self) -> Stamp:
@@ -82,13 +85,15 @@ class Sight:
         seen = (name, self.inode, self.size, self.mtime_ns, self.ctime_ns, self.head)
         return blake2b(repr(seen).encode(), digest_size=8).hexdigest()
 
-    def settled(self, now_ns: int, quiet_ns: int) -> bool:
+    def settled(self, now_ns: int) -> bool:
         """Whether any change after `now_ns` will show.
 
         Times are counted in ticks: of two changes within one tick the second does not show.
         So nothing is kept of a file that was changed a moment ago (as in git's index).
         """
-        return not self.writing and now_ns - max(self.mtime_ns, self.ctime_ns) > quiet_ns
+        device = f"{os.major(self.device)}:{os.minor(self.device)}"
+        quiet = LOCAL_NS if device in _local() else REMOTE_NS
+        return not self.writing and now_ns - max(self.mtime_ns, self.ctime_ns) > quiet
 
 
 def _writing(head: bytes) -> bool:
@@ -105,15 +110,6 @@ def sights(paths: Sequence[Path]) -> list[Sight | None]:
         return first + [Sight.of(path) for path in rest]
     with ThreadPoolExecutor(THREADS) as pool:
         return first + list(pool.map(Sight.of, rest))
-
-
-def quiet_time(folder: Path) -> int:
-    """For how many ns a file must have been left alone for its times to tell of changes."""
-    try:
-        device = os.stat(folder).st_dev
-    except OSError:
-        return REMOTE_NS
-    return LOCAL_NS if f"{os.major(device)}:{os.minor(device)}" in _local() else REMOTE_NS
 
 
 @cache
