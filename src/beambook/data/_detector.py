@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Detector"]
 
+MOST_IDS = 8  # selections of trains, made from one detector, of which ids are kept
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Detector(Described):
@@ -87,6 +89,7 @@ class Detector(Described):
     match_pulses: bool = True
     findings: tuple[Finding, ...] = ()
     _signals: Signals = field(default_factory=dict)
+    _ids: dict[tuple[str, tuple[int, ...], bytes], FrameIds] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -274,6 +277,9 @@ class Detector(Described):
         return self._agreeing("image.cellId", "memory cell")
 
     def _agreeing(self, key: str, what: str) -> FrameIds:
+        where = key, self.modules, self.train_ids.tobytes()
+        if where in self._ids:
+            return self._ids[where]
         found = read_ids(self, key)
         if number := len(found.module):
             trains = len(np.unique(self.slots.train[found.frame]))
@@ -282,6 +288,9 @@ class Detector(Described):
                 f"{number} frames of modules that say something else than most are left out "
                 "where frames are matched by it"
             )
+        while len(self._ids) >= MOST_IDS:
+            self._ids.pop(next(iter(self._ids)), None)
+        self._ids[where] = found
         return found
 
     def cell_ids(self) -> NDArray[Any]:
