@@ -237,13 +237,26 @@ class Reading:
         if not blocks:
             return da.from_array(np.full(shape, self.fill, self.dtype))  # type: ignore[no-untyped-call, no-any-return]
         inner = ((size,) for size in shape[2:])
-        name = f"detector-{tokenize([b.plans for b in blocks.values()], self.roi, str(self.dtype))}"
+        name = f"detector-{tokenize(*self._identity(), chunks)}"
         origin = (0,) * (len(shape) - 2)
         graph = {
             (name, m, t, *origin): (read_block, b, self._dask_shape(chunks, m, t), b.roi.shape)
             for (m, t), b in blocks.items()
         }
         return da.Array(graph, name, (*chunks, *inner), self.dtype)  # type: ignore[no-untyped-call]
+
+    def _identity(self) -> tuple[Any, ...]:
+        """What the result depends on."""
+        channel = self.channel
+        detector, rows, target = channel.detector, channel.rows, self.laid_out.target
+        files = [rows.store.parts[n].file for n in np.unique(rows.stack.part)]
+        return (
+            [(str(file.path), file.stamp) for file in files],
+            (channel.key, *detector.sources.items()),
+            (detector.train_ids, channel.slots.chosen, target, self._covered),
+            (repr(self.roi), str(self.dtype), repr(self.fill), repr(channel.mask)),
+            self.laid_out.shape,
+        )
 
     def _dask_shape(self, chunks: Any, module: int, train: int) -> tuple[int, ...]:
         return (chunks[0][module], chunks[1][train], *self.laid_out.shape[1:], *self.cut.shape)

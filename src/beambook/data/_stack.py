@@ -167,14 +167,18 @@ class Pieces:
 
     def between(self, start: int, stop: int) -> Pieces:
         """What goes to the rows from `start` up to `stop`; they must be sorted."""
-        begin = int(np.searchsorted(self.target + self.count, start, side="right"))
+        begin = int(np.searchsorted(self._ends, start, side="right"))
         end = int(np.searchsorted(self.target, stop))
         if begin == 0 and end == len(self.target) and self._inside(start, stop):
             return self
         target, source = self.target[begin:end], self.source[begin:end]
         low = np.maximum(target, start)
-        high = np.minimum(target + self.count[begin:end], stop)
+        high = np.minimum(self._ends[begin:end], stop)
         return Pieces(self.part[begin:end], source + low - target, low, high - low)
+
+    @cached_property
+    def _ends(self) -> Int:
+        return self.target + self.count
 
     def _inside(self, start: int, stop: int) -> bool:
         if not len(self.target):
