@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import h5py
 
@@ -66,6 +68,8 @@ def choose_entry(file: h5py.File, wanted: str | None = None) -> Chosen:
         return Chosen(f"/{first}", entries, beyond, listed.stated, tuple(findings))
     if said and not entries:
         return Chosen("/", (), said, listed.stated, tuple(findings))
+    if said and first in listed.groups:  # it leads to data beside the entries
+        return Chosen("/", entries, said, listed.stated, tuple(findings))
     if said:
         findings.append(Finding("no such entry", "/", 1, f"@default names {said!r}"))
     if entries:
@@ -87,6 +91,9 @@ class _Listed:
         groups = tuple(classes)
         if said:
             return cls(said, groups, stated=True, findings=())
+        nested = tuple(_nested(file, [n for n, c in classes.items() if not c]))
+        if nested:
+            return cls(nested, (*groups, *nested), stated=True, findings=())
         likely = tuple(n for n, c in classes.items() if not c and _looks_like_entry(file, n))
         if likely:
             note = Finding("no NX_class", f"/{likely[0]}", len(likely), "taken as NXentry")
@@ -116,23 +123,35 @@ def _classes(file: h5py.File) -> dict[str, str]:
     return found
 
 
+def _nested(file: h5py.File, names: list[str]) -> Iterator[str]:
+    """Entries within groups of no class, e.g. of a file that collects others."""
+    for name in names:
+        try:
+            group = h5py.h5o.open(_root(file), name.encode(errors="surrogateescape"))
+        except FAULTS:
+            continue
+        for child in child_names(group, MOST_ENTRIES):
+            if _class(file, group, child) == "NXentry":
+                yield f"{name}/{child.decode(errors='surrogateescape')}"
+
+
+def _class(file: h5py.File, group: Any, name: bytes) -> str:
+    if target_of(group, name, _folder(file)).gone:
+        return ""
+    try:
+        opened = h5py.h5o.open(group, name)
+    except FAULTS:
+        return ""
+    is_group = isinstance(opened, h5py.h5g.GroupID)
+    return text_of(attributes(opened, ("NX_class",)).get("NX_class")) if is_group else ""
+
+
 def _looks_like_entry(file: h5py.File, name: str) -> bool:
     try:
-        group = h5py.h5o.open(file.id, name.encode(errors="surrogateescape"))
-        for child in child_names(group, 1000):
-            if target_of(group, child, _folder(file)).gone:
-                continue
-            try:
-                opened = h5py.h5o.open(group, child)
-            except FAULTS:
-                continue
-            is_group = isinstance(opened, h5py.h5g.GroupID)
-            stated = attributes(opened, ("NX_class",)) if is_group else {}
-            if text_of(stated.get("NX_class")) in HINTS:
-                return True
+        group = h5py.h5o.open(_root(file), name.encode(errors="surrogateescape"))
     except FAULTS:
         return False
-    return False
+    return any(_class(file, group, child) in HINTS for child in child_names(group, 1000))
 
 
 def _folder(file: h5py.File) -> Path:

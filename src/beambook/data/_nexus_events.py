@@ -115,13 +115,18 @@ class _Axes:
     def __init__(self, file: h5py.File, tree: Tree, plot: Plot | None, start: str) -> None:
         self.file, self.tree, self.plot, self.start = file, tree, plot, start
         self.taken: set[Identity] = set()
+        self.called: dict[Identity, list[tuple[str, str]]] = {}  # all names of each field
+        for group in tree.top.walk():
+            for key, field in group.fields.items():
+                name = source_name(tree.top, group), key
+                self.called.setdefault(field.identity, []).append(name)
         self.findings: list[Finding] = []
 
     def found(self) -> tuple[list[EventAxis], list[Finding]]:
         timed = list(self._timed())
         points = self._points() if self._shows_points() else []
         others = list(self._others(1 if points or timed else 0))
-        return [*points, *_merged(timed), *others], self.findings
+        return [*points, *_merged(timed), *others], list(dict.fromkeys(self.findings))
 
     def _shows_points(self) -> bool:
         plot = self.plot
@@ -170,20 +175,25 @@ class _Axes:
                 np.ones(number, np.int64) if not rows else rows_there(self.file, field.path, number)
             )
             axis.first[rows], axis.count[rows] = np.arange(number, dtype=np.int64), here
-        axis.keys.setdefault(source, {})[key] = Keyed(field, rows, plot)
-        self.taken.add(field.identity)
+        self._put(axis, source, key, Keyed(field, rows, plot))
+
+    def _put(self, axis: EventAxis, source: str, key: str, keyed: Keyed) -> None:
+        """Under all names that links give the field."""
+        for name, each in {(source, key): None, **dict.fromkeys(self._names(keyed.field))}:
+            axis.keys.setdefault(name, {})[each] = keyed
+        self.taken.add(keyed.field.identity)
+
+    def _names(self, field: Field) -> list[tuple[str, str]]:
+        return self.called.get(field.identity, [])
 
     def _add_rows_elsewhere(self, axis: EventAxis, group: Group, plot: Plot) -> None:
         """Fields of other groups with a row for each point, unless they mean something else."""
         linked = {f.identity for f in plot.group.fields.values()}
         for key, field in group.fields.items():
-            same = field.identity in linked and self._is_taken(field)
             free = field.identity not in linked and not self._is_taken(field)
-            if field.shape[:1] == (len(axis.ids),) and _is_data(field) and (
-                same or (free and _per_point(group, key, field))
-            ):  # fmt: skip
-                shown = plot if field.identity == plot.signal.identity else None
-                self._add(axis, source_name(self.tree.top, group), key, field, shown)
+            along = field.shape[:1] == (len(axis.ids),) and _is_data(field)
+            if free and along and _per_point(group, key, field):
+                self._add(axis, source_name(self.tree.top, group), key, field, None)
 
     def _others(self, number: int) -> Iterator[EventAxis]:
         """Groups that show something else, with points of their own."""
@@ -259,8 +269,7 @@ class _Axes:
         axis.count["events"] = stops[last] - axis.first["events"] if len(starts) else starts
         source = source_name(self.tree.top, group)
         for key, field in events.items():
-            axis.keys.setdefault(source, {})[key] = Keyed(field, "events")
-            self.taken.add(field.identity)
+            self._put(axis, source, key, Keyed(field, "events"))
 
     def _by_time(self, group: Group, time: Field, fields: Mapping[str, Field]) -> EventAxis | None:
         values = read_vector(self.file, time)
@@ -275,8 +284,7 @@ class _Axes:
             why = "not understood" if times is None else "go back"
             self.findings.append(Finding("times of a log", time.path, 1, why))
         for key, field in fields.items():
-            axis.keys.setdefault(source, {})[key] = Keyed(field, "")
-            self.taken.add(field.identity)
+            self._put(axis, source, key, Keyed(field, ""))
         return axis
 
 

@@ -19,6 +19,7 @@ def is_foreign(path: Path) -> bool:
     ----------
     path : Path
     """
+    path = path.absolute()  # as it is opened later: one file, one handle
     with path.open("rb") as file:
         if file.read(64).lstrip().startswith((b"\x0e\x03\x13\x01", b"<?xml")):
             return True  # NeXus, in a form that is not read; its own message says so

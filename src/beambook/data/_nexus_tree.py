@@ -232,7 +232,9 @@ class _Walk:
         known = self.groups.get(identity)
         if known is None:
             known = self._group(child, path)
-            if known.nx_class in ("NXroot", "NXentry"):
+            if known.nx_class == "NXroot" or (
+                known.nx_class == self.top.nx_class == "NXentry"
+            ):  # entries are not walked from one to the other
                 self.circles.append(path)
                 return
             self.queue.append((child, known, (*above, identity)))

@@ -270,7 +270,10 @@ def open_files(paths: Sequence[Path], folder: Path | None = None, *, suspect: bo
     where = folder or paths[0]
     if not parts:
         first = unreadable[0].detail
-        raise DamagedFile(f"None of the {len(paths)} files in {where} can be read: {first}")
+        hint = f"bb.open_file({paths[0].name!r}) opens it." if is_foreign(paths[0]) else ""
+        raise DamagedFile(
+            f"None of the {len(paths)} files in {where} can be read: {first}", hint=hint
+        )
     return _run(parts, where.name, where, suspect=suspect, unreadable=unreadable)
 
 
