@@ -1,5 +1,7 @@
 """Overview files, written files and sent trains: each read by EXtra-data, too."""
 
+import shutil
+
 import h5py
 import numpy as np
 import pytest
@@ -106,3 +108,14 @@ def test_an_overview_that_makes_no_sense_does_not_hide_the_run(folder):
                 file.attrs["virtual_overview_version"] = 1
                 file[".source_files/sizes"] = 3
         assert len(ours.RunDirectory(folder).files) > 1
+
+
+def test_an_overview_of_another_folder_is_not_believed(folder, tmp_path):
+    voview.main([str(folder)])
+    copy = shutil.copytree(folder, tmp_path / "copy")
+    assert len(ours.RunDirectory(copy).files) > 1, "it stands for the files of the other folder"
+    folder.rename(tmp_path / "moved")
+    moved = ours.RunDirectory(tmp_path / "moved")
+    assert len(moved.files) > 1
+    xgm = moved["SA2_XTD1_XGM/XGM/DOOCS:output", "data.intensityTD"]
+    assert xgm.ndarray().any()

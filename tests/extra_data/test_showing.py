@@ -8,6 +8,7 @@ import beambook.extra_data as ours
 import extra_data as theirs
 from beambook.extra_data import validation
 from beambook.extra_data.cli import check_readable, lsxfel, make_virtual_cxi, serve_files
+from beambook.extra_data.cli._helper import Helper
 from beambook.extra_data.display import SourceGroup
 from beambook.testing import make_run
 from extra_data import validation as their_validation
@@ -185,3 +186,17 @@ def test_damaged_values_are_a_problem_not_a_crash(faulty):
         file["CONTROL/A/MOTOR/X/position/timestamp"] = b"a text"
     problems = validation.FileValidator(validation.FileAccess(faulty)).run_checks()
     assert "Could not be read for control_timestamps_order" in [p["msg"] for p in problems]
+
+
+def test_a_file_that_hangs_is_given_up(tmp_path):
+    code = (
+        "import json, sys, time\n"
+        "say = lambda *words: print(json.dumps(words), flush=True)\n"
+        "say('', 'ready')\n"
+        "for line in sys.stdin:\n"
+        "    say('T', 'stat hangs')\n"
+        "    time.sleep(60)\n"
+    )
+    helper = Helper(code)
+    assert helper.try_(tmp_path / "x.h5", timeout=0.2) == ("T", "stat hangs")
+    helper.stop()

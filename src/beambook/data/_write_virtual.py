@@ -23,7 +23,9 @@ from beambook.data._write_rows import (
 __all__ = ["put_virtual"]
 
 
-def put_virtual(out: h5py.File, path: str, channel: Channel, rows: GroupRows) -> None:
+def put_virtual(
+    out: h5py.File, path: str, channel: Channel, rows: GroupRows, *, relative: bool = True
+) -> None:
     """Make a data set that stands for the rows of a channel."""
     pieces = list(rows.pieces())
     if not pieces:  # nothing to stand for
@@ -34,20 +36,21 @@ def put_virtual(out: h5py.File, path: str, channel: Channel, rows: GroupRows) ->
     stored = channel.store.parts[pieces[0].part].file
     with pool.open(stored) as file:
         dtype = file[first.dataset.encode(errors="surrogateescape")].dtype
-    layout = _layout(Path(out.filename), channel, pieces, dtype)
+    folder = Path(out.filename).resolve().parent if relative else None
+    layout = _layout(folder, channel, pieces, dtype)
     new = out.create_virtual_dataset(path.encode(errors="surrogateescape"), layout)
     copy_attributes(stored, first.dataset, new)
 
 
 def _layout(
-    target: Path, channel: Channel, pieces: Sequence[Piece], dtype: np.dtype[np.generic]
+    folder: Path | None, channel: Channel, pieces: Sequence[Piece], dtype: np.dtype[np.generic]
 ) -> h5py.VirtualLayout:
-    folder = target.resolve().parent
     total = pieces[-1].target + pieces[-1].count
     layout = h5py.VirtualLayout((total, *channel.entry_shape), dtype)
     for piece in pieces:
         signal = signal_of(channel, piece.part)
-        name = os.path.relpath(channel.store.parts[piece.part].file.path.resolve(), folder)
+        file = channel.store.parts[piece.part].file.path.resolve()
+        name = os.path.relpath(file, folder) if folder else str(file)
         source = h5py.VirtualSource(name, signal.dataset, signal.shape, dtype=dtype)
         layout[piece.target : piece.target + piece.count] = source[
             piece.start : piece.start + piece.count

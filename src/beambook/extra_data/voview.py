@@ -11,13 +11,16 @@ import re
 import sys
 from argparse import ArgumentParser
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import click
 import h5py
 import numpy as np
 
-from beambook.data._write import write_virtual
+from beambook.data._write import write_rows
+from beambook.data._write_virtual import put_virtual
+from beambook.events import Silent
 from beambook.extra_data._collection import DataCollection
 from beambook.extra_data.file_access import FileAccess
 from beambook.extra_data.read_machinery import data_root_dir
@@ -61,7 +64,9 @@ class VirtualOverviewFileWriter(VirtualFileWriter):
         target = Path(self.path)
         unfinished = target.with_name(f".{target.name}.{os.getpid()}.new")
         try:
-            write_virtual(self.data.__beambook__(), unfinished, overwrite=True)
+            put = partial(put_virtual, relative=False)  # EXtra-data finds no others
+            run = self.data.__beambook__()
+            write_rows(run, unfinished, put, overwrite=True, reporter=Silent())
             with h5py.File(unfinished, "r+") as file:
                 file.attrs["virtual_overview_version"] = VOVIEW_VERSION
                 self._state_files(file)
@@ -114,9 +119,25 @@ def check_sources(overview_file: h5py.File, run_dir: str | os.PathLike[str]) -> 
     """Whether the files of a run are those that an overview file was made of."""
     now = {file.name: file.stat().st_size for file in _files(run_dir)}
     names, sizes = (overview_file[f".source_files/{what}"] for what in ("names", "sizes"))
-    if not names.shape == sizes.shape == (len(now),):
+    if not names.shape == sizes.shape == (len(now),) or _is_elsewhere(overview_file, run_dir):
         return False
     return dict(zip(map(os.fsdecode, names[:]), sizes[:].tolist(), strict=True)) == now
+
+
+def _is_elsewhere(overview_file: h5py.File, run_dir: str | os.PathLike[str]) -> bool:
+    """Whether it stands for files of another folder, from which the run was copied or moved.
+
+    HDF5 gives fill values without a word where the files are gone.
+    """
+
+    def stated(_: str, item: h5py.HLObject) -> str | None:
+        return next(iter(item.attrs.get("source_files", ())), None)
+
+    for section in ("CONTROL", "INSTRUMENT"):
+        if section in overview_file and (path := overview_file[section].visititems(stated)):
+            folder = Path(path).parent
+            return not (folder.is_dir() and folder.samefile(run_dir))
+    return False
 
 
 def _files(run_dir: str | os.PathLike[str]) -> list[Path]:
