@@ -20,11 +20,12 @@ def is_foreign(path: Path) -> bool:
     path : Path
     """
     path = path.absolute()  # as it is opened later: one file, one handle
-    with path.open("rb") as file:
-        if file.read(64).lstrip().startswith((b"\x0e\x03\x13\x01", b"<?xml")):
-            return True  # NeXus, in a form that is not read; its own message says so
     try:
-        with pool.open(StoredFile.of(path)) as opened:
+        stored = StoredFile.of(path)  # refuses a pipe, which would wait for ever
+        with path.open("rb") as file:
+            if file.read(64).lstrip().startswith((b"\x0e\x03\x13\x01", b"<?xml")):
+                return True  # NeXus, in a form that is not read; its own message says so
+        with pool.open(stored) as opened:
             return not OURS & set(opened)
     except FAULTS:
         return False
