@@ -49,14 +49,6 @@ def _shipped() -> ModuleSpec | None:
     return PathFinder.find_spec(TESTS, package.submodule_search_locations)
 
 
-def shipped_tests() -> str:
-    """Folder of the tests that EXtra-data ships."""
-    spec = _shipped()
-    assert spec is not None
-    assert spec.submodule_search_locations
-    return spec.submodule_search_locations[0]
-
-
 def aliased() -> Iterator[ModuleType]:
     """Modules that are known by EXtra-data's names, less its tests."""
     for name, module in sorted(sys.modules.items()):
@@ -66,6 +58,7 @@ def aliased() -> Iterator[ModuleType]:
 
 def pytest_sessionstart() -> None:
     import extra_data.reader
+
     from extra_data import DataCollection, KeyData, SourceData
 
     for theirs in (DataCollection, KeyData, SourceData, extra_data.reader.open_run):
@@ -77,6 +70,6 @@ def pytest_sessionfinish() -> None:
         assert module.__name__.startswith(OURS), f"{module} was under test"
 
 
-if not any(isinstance(finder, Alias) for finder in sys.meta_path):
+if __name__ == "alias":  # as a plugin; not where only its doctests are looked for
     sys.meta_path.insert(0, Alias())
-importlib.import_module(THEIRS)  # before pytest can import the package around their tests
+    importlib.import_module(THEIRS)  # before pytest can import the package around their tests

@@ -20,18 +20,18 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from importlib.machinery import PathFinder
 from importlib.metadata import entry_points
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from xml.etree import ElementTree
-
-from alias import OURS, THEIRS, shipped_tests
 
 __all__ = ["EXPECTED", "Outcome", "run_their_tests"]
 
 # Which of their tests fail, and why that is meant to be. Patterns as of `fnmatch`, `[` as `[[]`.
 EXPECTED: dict[str, str] = {}
 
+THEIRS, OURS = "extra_data", "beambook.extra_data"
 HEAVY = ("test_components.py", "test_copy.py", "cli", "test_streamer.py", "test_stacking.py")
 STUB = "#!{python}\nimport sys\nfrom {module} import {name}\nsys.exit({name}())\n"
 PR_CAPBSET_DROP, READ_ANYTHING = 24, (1, 2)  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH
@@ -78,6 +78,14 @@ def reason(name: str) -> str:
     return next((why for pattern, why in EXPECTED.items() if fnmatchcase(name, pattern)), "")
 
 
+def shipped_tests() -> str:
+    """Folder of the tests that EXtra-data ships."""
+    package = PathFinder.find_spec(THEIRS)
+    assert package is not None
+    assert package.origin is not None
+    return str(Path(package.origin).parent / "tests")
+
+
 def run_their_tests() -> Outcome:
     """Run all, in as many processes as there are cores, but two at most."""
     folder = Path(shipped_tests())
@@ -119,7 +127,12 @@ def _run(tests: list[Path], folder: Path, commands: Path) -> Outcome:
     done = subprocess.run(
         [*command, f"--basetemp={folder / 'tmp'}", *map(str, tests)],
         cwd=folder,
-        env={**os.environ, "PATH": path, "PYTHONPATH": str(Path(__file__).parent)},
+        env={
+            **os.environ,
+            "PATH": path,
+            "PYTHONPATH": str(Path(__file__).parent),
+            "BEAMBOOK_INDEX": str(folder / "index"),
+        },
         preexec_fn=_as_anybody,
         capture_output=True,
         text=True,
