@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from base64 import b64decode, b64encode
 from dataclasses import dataclass, field
+from functools import cached_property
 from math import prod
 from typing import Any
 
@@ -108,6 +109,32 @@ class Layout:
             near = np.searchsorted(self.number, number).clip(max=len(self.number) - 1)
         there = self.number[near] == number
         return np.where(there, self.offset[near], -1), self.size[near]
+
+    @cached_property
+    def stretches(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Rows that follow each other in the file too, where pieces are plain and hold whole rows.
+
+        Returns
+        -------
+        row : ndarray of int64, (stretches,)
+            The first of each; a stretch ends where the next begins.
+        offset : ndarray of int64, (stretches,)
+            Where it begins in the file; -1 where HDF5 must look.
+        """
+        stop = self.number + 1
+        follows = (self.number[1:] == stop[:-1]) & (
+            np.where(self.offset[:-1] < 0, -1, self.offset[:-1] + self.chunk_bytes)
+            == self.offset[1:]
+        )
+        first = np.flatnonzero(np.append(True, ~follows)[: len(stop)])
+        last = np.append(first[1:], len(stop))[: len(first)] - 1
+        # Where one ends a stretch of -1 begins, empty unless the next begins later.
+        row = np.append(0, np.array([self.number[first], stop[last]]).T.reshape(-1))
+        offset = np.append(
+            -1, np.array([self.offset[first], np.full(len(first), -1)]).T.reshape(-1)
+        )
+        used = np.append(row[1:] > row[:-1], True)
+        return row[used] * self.chunk[0], offset[used]
 
     def to_json(self) -> dict[str, Any]:
         """As plain JSON; regular tables of pieces take a few numbers."""

@@ -30,7 +30,7 @@ __all__ = [
     "read_segments",
 ]
 
-SMALLEST_BLOCK, LARGEST_BLOCK = 256 << 10, 8 << 20  # bytes that a thread reads in one go
+SMALLEST_BLOCK, LARGEST_BLOCK = 2 << 20, 8 << 20  # bytes that a thread reads in one go
 MOST_AT_ONCE = 4 << 20  # bytes between the first and the last piece of an index
 FEW_PIECES = 64  # so many are read as well by HDF5
 TRIES, PAUSE_S = 5, 0.02  # for files that are being written
@@ -121,7 +121,8 @@ def _read_plans(
     plans: Sequence[Plan], out: NDArray[Any], roi: Roi, threads: int | None
 ) -> NDArray[Any]:
     output, number = Output(out, roi), thread_count(threads)
-    block = min(LARGEST_BLOCK, max(SMALLEST_BLOCK, out.nbytes // (8 * number)))
+    turns = 8 * number if number > 1 else 1  # one thread has nobody to share with
+    block = min(LARGEST_BLOCK, max(SMALLEST_BLOCK, out.nbytes // turns))
     jobs: list[Job] = []
     for plan in plans:
         if len(pieces := _pieces_of(plan, len(out))):

@@ -77,12 +77,26 @@ class Pieces:
         """Cut where a multiple of `rows` is passed."""
         first = self.source // rows
         parts = (self.source + self.count - 1) // rows - first + 1
-        if len(parts) == int(parts.sum()):
+        if int(parts.max(initial=0)) <= 1:
             return self
-        of = np.repeat(np.arange(len(self)), parts)
-        within = np.arange(len(of)) - np.repeat(np.cumsum(parts) - parts, parts)
-        start = np.maximum(self.source[of], (first[of] + within) * rows)
-        stop = np.minimum((self.source + self.count)[of], (first[of] + within + 1) * rows)
+        of, within = _each(parts)
+        begin = (first[of] + within) * rows
+        return self._parts(of, begin, begin + rows)
+
+    def split_at(self, rows: Int) -> tuple[Pieces, Int]:
+        """Cut where these rows begin, the first of which is 0; and between which each piece is."""
+        first = rows.searchsorted(self.source, "right") - 1
+        parts = rows.searchsorted(self.source + self.count, "left") - first
+        if int(parts.max(initial=0)) <= 1:
+            return self, first
+        of, within = _each(parts)
+        which = first[of] + within
+        end = np.append(rows[1:], np.iinfo(np.int64).max)
+        return self._parts(of, rows[which], end[which]), which
+
+    def _parts(self, of: Int, begin: Int, end: Int) -> Pieces:
+        start = np.maximum(self.source[of], begin)
+        stop = np.minimum((self.source + self.count)[of], end)
         return Pieces(start, self.target[of] + start - self.source[of], stop - start)
 
     def rows(self) -> tuple[Int, Int]:
@@ -92,6 +106,12 @@ class Pieces:
         )
         source = np.repeat(self.source, self.count) + within
         return source, np.repeat(self.target, self.count) + within
+
+
+def _each(parts: Int) -> tuple[Int, Int]:
+    """For so many parts of each: of which one it is a part, and its number there."""
+    of = np.repeat(np.arange(len(parts)), parts)
+    return of, np.arange(len(of)) - np.repeat(np.cumsum(parts) - parts, parts)
 
 
 @dataclass(frozen=True)

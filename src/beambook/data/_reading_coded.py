@@ -54,7 +54,7 @@ def coded_jobs(
     first = np.flatnonzero(np.append(True, offset[1:] != offset[:-1]))
     stop = np.append(first[1:], len(offset))
     chunk = origin.layout.chunk_bytes
-    each = max(1, block // chunk)
+    each = max(1, block // COST // chunk)
     return [
         Job(
             partial(_read_chunks, origin, pieces, offset, size, output, first[a:b], stop[a:b]),

@@ -29,24 +29,21 @@ GAP = 32 << 10  # bytes; read faster than left out
 WINDOW = 2 << 20  # bytes; fits into the processor's cache
 
 
-def plain_jobs(
-    origin: Origin, pieces: Pieces, offset: Int, output: Output, *, block: int
-) -> list[Job]:
+def plain_jobs(origin: Origin, pieces: Pieces, at: Int, output: Output, *, block: int) -> list[Job]:
     """Reads of pieces that are each in one stretch of the file.
 
     Parameters
     ----------
     origin : Origin
     pieces : Pieces
-    offset : ndarray of int64, (pieces,)
-        Where the chunk of each begins.
+    at : ndarray of int64, (pieces,)
+        Where in the file.
     output : Output
     block : int
         About so many bytes in a job.
     """
     layout, item = origin.layout, origin.layout.dtype.itemsize
     row = layout.chunk_bytes // layout.chunk[0]
-    at = offset + pieces.source % layout.chunk[0] * row
     if prod(output.roi.shape) * item == row and output.takes(layout.dtype) and output.drops_only:
         stretches = _merged(at, pieces.target * row, pieces.count * row)
         if _large(stretches):

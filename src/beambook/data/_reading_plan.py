@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from functools import partial
 
+import numpy as np
+
+from beambook.data._chunk_table import Layout
 from beambook.data._chunks import layout_in
 from beambook.data._descriptors import descriptors
 from beambook.data._hdf5 import StoredFile
-from beambook.data._reading import Origin, Output, Pieces
+from beambook.data._reading import Int, Origin, Output, Pieces
 from beambook.data._reading_cells import cell_jobs
 from beambook.data._reading_coded import coded_jobs
 from beambook.data._reading_hdf5 import read_by_hdf5
@@ -43,18 +46,39 @@ def plan_jobs(
         return []
     if layout.chunk[1:] != layout.shape[1:]:
         return cell_jobs(origin, pieces, output)
-    pieces = pieces.split(layout.chunk[0])
-    offset, size = layout.find(pieces.source // layout.chunk[0])
+    pieces, at, size = _placed(layout, pieces)
     jobs: list[Job] = []
-    if (offset < 0).any():  # never written, or not as the others are
-        there = offset >= 0
+    if (at < 0).any():  # never written, or not as the others are
+        there = at >= 0
         jobs.append(_by_hdf5(origin, pieces[~there], output))
-        pieces, offset, size = pieces[there], offset[there], size[there]
+        pieces, at, size = pieces[there], at[there], size[there]
         if not len(pieces):
             return jobs
     if layout.filters:
-        return jobs + coded_jobs(origin, pieces, offset, size, output, block=block)
-    return jobs + plain_jobs(origin, pieces, offset, output, block=block)
+        return jobs + coded_jobs(origin, pieces, at, size, output, block=block)
+    return jobs + plain_jobs(origin, pieces, at, output, block=block)
+
+
+def _placed(layout: Layout, pieces: Pieces) -> tuple[Pieces, Int, Int]:
+    """Pieces cut so that each is in one place of the file.
+
+    Returns
+    -------
+    pieces : Pieces
+    at : ndarray of int64, (pieces,)
+        Where it begins, or where its chunk begins that went through filters; -1 where HDF5
+        must look.
+    size : ndarray of int64, (pieces,)
+        Bytes of that chunk.
+    """
+    if layout.filters:
+        pieces = pieces.split(layout.chunk[0])
+        return (pieces, *layout.find(pieces.source // layout.chunk[0]))
+    first, offset = layout.stretches
+    pieces, which = pieces.split_at(first)
+    row = layout.chunk_bytes // layout.chunk[0]
+    at = offset[which]
+    return pieces, np.where(at < 0, -1, at + (pieces.source - first[which]) * row), at
 
 
 def _by_hdf5(origin: Origin, pieces: Pieces, output: Output) -> Job:
