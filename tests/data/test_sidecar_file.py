@@ -240,6 +240,29 @@ def test_in_the_scratch_folder_of_the_proposal(tmp_path, monkeypatch):
     assert place.places(run) == ()
 
 
+def test_what_somebody_else_wrote_is_left_alone(small_run, tmp_path, monkeypatch):
+    monkeypatch.delenv("BEAMBOOK_INDEX")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    for name in ("LOCAL_NS", "REMOTE_NS"):
+        monkeypatch.setattr(_sidecar_sight, name, -(10**12))
+    run, folder = proposal(tmp_path)
+    run.rmdir()
+    small_run.rename(run)
+    shared = folder / "scratch" / ".beambook" / "raw_r0001.index"
+    shared.parent.mkdir(parents=True)
+    shared.write_text("theirs")
+    shared.chmod(0o666)
+    assert indexed(run) == 0
+    assert indexed(run) == 4
+    assert shared.read_text() == "theirs"
+    assert len(list((tmp_path / "cache" / "beambook" / "index").iterdir())) == 1
+    shared.unlink()
+    os.utime(next(run.iterdir()))
+    assert indexed(run) == 3
+    assert shared.stat().st_mode & 0o777 == 0o644
+    assert indexed(run) == 4
+
+
 def test_runs_of_the_same_name_are_kept_apart(tmp_path, monkeypatch):
     monkeypatch.setenv("BEAMBOOK_INDEX", str(tmp_path / "mine"))
     names = {place.places(tmp_path / p / "r0001")[0].name for p in "ab"}
