@@ -66,6 +66,18 @@ def test_points_are_the_events_of_what_is_shown(scan):
     assert scan["instrument/mono", "energy"].ndarray().tolist() == [7.0, 7.1, 7.2, 7.3, 7.4]
 
 
+def test_rows_that_are_pixels_are_not_points(path):
+    with h5py.File(path, "w") as file:
+        entry = group(file, "entry", "NXentry")
+        data = group(entry, "data", "NXdata")
+        data.attrs.update(signal="n", axes=["time_of_flight"])
+        data["n"], data["time_of_flight"] = np.arange(3), np.arange(3.0)
+        group(entry, "sample", "NXsample")["position"] = np.arange(3.0)
+    entry = open_file(path)
+    assert entry["data"].keys() == {"n", "time_of_flight"}
+    assert entry["sample"].run_value("position").tolist() == [0, 1, 2]
+
+
 def test_channel_of_points_with_all_labels(scan):
     array = scan["instrument/det", "data"][1:3].xarray()
     assert array.dims == ("point", "y", "x")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -343,7 +344,7 @@ def open_entry(path: Path, entry: str | None = None, *, aliases: Aliases | None 
              f"({lost[0].detail}); see entry.problems")  # fmt: skip
     opened = _along(contents, next(iter(contents.parts)), aliases or Aliases())
     note(path, opened.store.parts[:1])
-    return opened
+    return replace(opened, reopen=(partial(open_entry, path, entry, aliases=aliases),))
 
 
 def _along(contents: Contents, axis: str, aliases: Aliases) -> Entry:

@@ -36,7 +36,7 @@ FIXED = re.compile(
     r"|distance|polar_angle|azimuthal_angle|solid_angle|\w*time_of_flight|time_bins|flatfield\w*"
     r"|efficiency|gain_setting|detector_(number|id)|spectrum_(index|number)|vertices|faces"
     r"|winding_order|energy_(bins|edges)|\w*_edges|depends_on|dead_time|crate|slot|input|cylinders"
-    r"|transformation_matrix|orientation_matrix|unit_cell|direction|channel|mca_channels)$"
+    r"|Q|q|wavelength|d_spacing|transformation_matrix|orientation_matrix|unit_cell|direction|channel|mca_channels)$"
 )
 EVENT_FIELDS = {"event_id", "event_time_offset", "event_pixel_id", "event_time_of_flight"}
 PULSE_FIELDS = {"event_index", "event_time_zero", "pulse_time", "pulse_height"}
@@ -143,10 +143,10 @@ class _Axes:
         axis = self._axis_of(plot, POINT)
         if axis is None:
             return []
-        inside = {id(group): group for group in (plot.group,)}
-        for group in self.tree.top.walk():
-            if id(group) not in inside:
-                self._add_rows_elsewhere(axis, group, plot)
+        if FIXED.match(plot.axes[0].name) is None:  # else its rows are pixels or channels
+            for group in self.tree.top.walk():
+                if group is not plot.group:
+                    self._add_rows_elsewhere(axis, group, plot)
         return [axis]
 
     def _axis_of(self, plot: Plot, name: str) -> EventAxis | None:
