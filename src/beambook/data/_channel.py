@@ -605,4 +605,5 @@ class Channel(Described, Reducible):
 
 
 def _read_block(plans: list[Plan], shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
-    return read_plans(plans, np.empty(shape, dtype), Roi.of((), shape[1:]))
+    # One thread: dask has its own.
+    return read_plans(plans, np.empty(shape, dtype), Roi.of((), shape[1:]), threads=1)

@@ -103,10 +103,12 @@ def _unshuffled(
 ) -> NDArray[np.uint8]:
     """Bytes of an element together again."""
     out = np.empty(len(data), np.uint8) if out is None else out
-    if item in (2, 4, 8) and out.ctypes.data % item == 0:
+    if item in (2, 4) and out.ctypes.data % item == 0:
         _combine(data.reshape(item, -1), out.view(f"<u{item}"))
     else:
-        out.reshape(-1, item)[:] = data.reshape(item, -1).T
+        elements = out.reshape(-1, item)
+        for place, plane in enumerate(data.reshape(item, -1)):
+            elements[:, place] = plane
     return out
 
 
