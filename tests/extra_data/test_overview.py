@@ -8,6 +8,7 @@ import pytest
 
 import beambook.extra_data as ours
 import extra_data as theirs
+from beambook.errors import DamagedFile
 from beambook.extra_data import export, voview
 from beambook.extra_data.writer import FileWriter, VirtualFileWriter
 from beambook.testing import make_run
@@ -119,3 +120,13 @@ def test_an_overview_of_another_folder_is_not_believed(folder, tmp_path):
     assert len(moved.files) > 1
     xgm = moved["SA2_XTD1_XGM/XGM/DOOCS:output", "data.intensityTD"]
     assert xgm.ndarray().any()
+
+
+def test_a_virtual_file_whose_files_are_gone_is_an_error_not_zeros(folder, tmp_path):
+    path = tmp_path / "virtual.h5"
+    ours.RunDirectory(folder).select("*XGM*").write_virtual(path)
+    xgm = ours.H5File(path)["SA2_XTD1_XGM/XGM/DOOCS:output", "data.intensityTD"]
+    assert xgm.ndarray().any()
+    folder.rename(tmp_path / "moved")
+    with pytest.raises(DamagedFile, match="which is not there"):
+        xgm.ndarray()

@@ -9,6 +9,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from beambook.data._attributes import virtual_sources
 from beambook.data._external_raw import open_with_raw
 from beambook.data._hdf5 import StoredFile, pool
 from beambook.data._live_rows import sure_rows
@@ -37,6 +38,8 @@ def read_by_hdf5(file: StoredFile, name: str, pieces: Pieces, output: Output) ->
             if not isinstance(dataset, h5py.Dataset):
                 raise KeyError(f"{name} is no data set")
             _refuse_unfit(dataset, pieces, output, live=file.live)
+            if dataset.is_virtual:
+                _refuse_lost(file, name, pieces)
             for group in _groups(pieces, prod(dataset.shape[1:]) * dataset.dtype.itemsize):
                 _read(dataset, group, output)
     except (OSError, LookupError, RuntimeError, TypeError, ValueError) as error:
@@ -57,6 +60,13 @@ def _refuse_unfit(dataset: h5py.Dataset, pieces: Pieces, output: Output, *, live
         raise ValueError(f"there are only {dataset.shape[0]} rows")
     if live and sure_rows(dataset.id, last) < last:  # HDF5 would give fill values
         raise ValueError("the file is being written and they are not found now; read them again")
+
+
+def _refuse_lost(file: StoredFile, name: str, pieces: Pieces) -> None:
+    """HDF5 gives fill values where a virtual data set stands for files that are gone."""
+    for path in virtual_sources(file, name, (pieces.source, pieces.count)):
+        if not path.exists() and not (file.path.parent / path.name).exists():  # as HDF5 looks
+            raise FileNotFoundError(f"they are in {path}, which is not there")
 
 
 def _groups(pieces: Pieces, row: int) -> list[Pieces]:
