@@ -423,3 +423,39 @@ def test_older_forms_of_nexus_are_named(tmp_path, head, name):
     (tmp_path / "old.nxs").write_bytes(head + b" " * 1000)
     with pytest.raises(DamagedFile, match=name):
         open_file(tmp_path / "old.nxs")
+
+
+def test_entries_within_groups_and_data_beside_entries(tmp_path):
+    with h5py.File(tmp_path / "nested.h5", "w") as file:
+        entry = group(file.create_group("collected"), "scan_1", "NXentry")
+        field(entry, "title", "nested")
+        field(group(entry, "data", "NXdata", signal="n"), "n", np.arange(3))
+    entry = open_file(tmp_path / "nested.h5")
+    assert (entry.title, entry.entry_name) == ("nested", "/collected/scan_1")
+
+    with h5py.File(tmp_path / "beside.h5", "w") as file:
+        file.attrs["default"] = "result"
+        group(file, "entry", "NXentry")
+        field(group(file, "result", "NXdata", signal="n"), "n", np.arange(3))
+    assert open_file(tmp_path / "beside.h5").default.signal.path == "/result/n"
+
+
+def test_paths_mean_the_same_as_source_and_key(nexus):
+    def fill(entry):
+        data = group(entry, "data", "NXdata", signal="n")
+        field(data, "n", np.arange(3))
+        entry["measurement"] = h5py.SoftLink("/entry/data")
+        group(entry, "instrument", "NXinstrument")["counter"] = h5py.SoftLink("/entry/data/n")
+
+    entry = nexus(fill)
+    for item in (("data", "n"), "data/n", "/entry/data/n", ("/entry/data", "n"),
+                 ("instrument", "counter"), "instrument/counter"):  # fmt: skip
+        assert entry[item].ndarray().tolist() == [0, 1, 2]
+        assert item in entry
+    assert "data/m" not in entry
+    with pytest.raises(KeyNotFound, match="'n'"):
+        entry["data", "nn"]
+    with pytest.raises(SourceNotFound, match="'data'"):
+        entry["dtaa"]
+    assert entry.find("data").nx_class == "NXdata"
+    assert entry.refresh().train_ids.tolist() == [0, 1, 2]
