@@ -3,13 +3,14 @@
 import sys
 import warnings
 
-import extra_data
+import h5py
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from beambook.data import Channel, Run, Source, by_id, check, native, open_run
+import extra_data
+from beambook.data import Channel, Run, Source, by_id, check, native, open_file, open_run
 from beambook.errors import DataError, MissingPackage
 
 XGM = "SA2_XTD1_XGM/XGM/DOOCS:output"
@@ -173,3 +174,16 @@ def test_without_extra_data(small_run, monkeypatch):
 
 def test_ids_are_found_by_id(theirs):
     assert native(theirs)[by_id[1003:1005]].train_ids.tolist() == [1003, 1004]
+
+
+def test_files_of_other_formats_are_not_extra_datas(tmp_path):
+    path = tmp_path / "scan.nxs"
+    with h5py.File(path, "w") as file:
+        entry = file.create_group("entry")
+        entry.attrs["NX_class"] = "NXentry"
+        data = entry.create_group("data")
+        data.attrs.update({"NX_class": "NXdata", "signal": "counts", "axes": "x"})
+        data["counts"], data["x"] = np.arange(5.0), np.arange(5)
+    run = open_file(path)
+    with pytest.raises(DataError, match="EXtra-data"):
+        run.as_extra_data()

@@ -73,21 +73,35 @@ def source_data(
     ------
     MissingPackage
         EXtra-data is not installed.
+    DataError
+        The file is of another format than the European XFEL's.
     """
     _library()
-    access = importlib.import_module("extra_data.file_access").FileAccess
+    if (kind := store.kind(source)) not in ("control", "instrument"):
+        raise DataError(
+            f"{source} is a source of {kind}, not of data",
+            hint="Take auxiliary of EXtra-data's run.",
+        )
     made = importlib.import_module("extra_data.sourcedata").SourceData
     numbers = store.sources[source] if parts is None else parts
     return made(
         source,
         sel_keys=None if keys is None else set(keys),
         train_ids=[*train_ids],
-        files=[access(str(store.parts[n].file.path)) for n in numbers],
-        section=store.kind(source).upper(),
+        files=[_file(str(store.parts[n].file.path)) for n in numbers],
+        section=kind.upper(),
         canonical_name=store.legacy.get(source, source),
         is_single_run=_is_single(store, (source,)),
         inc_suspect_trains=store.suspect,
     )
+
+
+def _file(path: str) -> Any:
+    access = importlib.import_module("extra_data.file_access")
+    try:
+        return access.FileAccess(path)
+    except Exception as error:  # its errors have no base of their own
+        raise DataError(f"EXtra-data cannot open {path}: {error}") from error
 
 
 def _is_single(store: Store, sources: Iterable[str]) -> bool:
