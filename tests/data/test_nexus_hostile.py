@@ -134,6 +134,11 @@ def test_absurd_shapes_are_never_loaded_unasked(tmp_path):
         data.create_dataset("n", (1 << 40, 1 << 20), "f8", chunks=(1, 1024))
         data.create_dataset("x", (1 << 40,), "f8", chunks=(1024,))
         entry.create_dataset("title", (1 << 30,), "S100", chunks=(1024,))
+        entry.create_dataset("bomb", (1000,), "S1000000", chunks=(1,), compression="gzip")
+        wide = entry.create_group("wide")
+        wide.attrs["NX_class"] = "NXlog"
+        for name in ("time", "value"):
+            wide.create_dataset(name, (10_000,), "S1000000", chunks=(1,), compression="gzip")
         log = entry.create_group("log")
         log.attrs["NX_class"] = "NXlog"
         for name in ("time", "value"):

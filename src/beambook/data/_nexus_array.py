@@ -180,9 +180,6 @@ def _taken(values: NDArray[Any], name: str, item: Any, attrs: dict[str, Any]) ->
 def _other(
     file: h5py.File, plot: Plot, other: Coordinate, items: tuple[Any, ...]
 ) -> Iterator[tuple[str, xr.DataArray]]:
-    if other.field.size * other.field.dtype.itemsize > READ_AT_ONCE:
-        warn(f"{other.field.path} is too large to be read beside the data and was left out")
-        return
     if (values := _read(file, other.field)) is None or other.name in plot.dims:
         return
     if not other.axes:
@@ -198,6 +195,8 @@ def _other(
 
 def _read(file: h5py.File, field: Field) -> NDArray[Any] | None:
     try:
+        if field.nbytes > READ_AT_ONCE:
+            raise DataError(f"it is too large to be read beside the data ({field.nbytes} bytes)")
         if field.lost:
             raise DataError(f"it is in {field.lost[0]}, which is not there")
         return read_field(file, field)

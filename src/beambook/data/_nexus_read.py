@@ -21,6 +21,7 @@ from beambook.errors import DamagedFile, DataError
 __all__ = ["MOST_SMALL", "find_filters", "read_field", "read_text", "read_vector", "region"]
 
 MOST_SMALL = 10_000_000  # elements of an axis, a log or an index
+MOST_BYTES = 256 << 20
 LONGEST_TEXT = 4096
 
 
@@ -41,7 +42,7 @@ def read_text(file: h5py.File, field: Field | None) -> str:
 
 def read_vector(file: h5py.File, field: Field) -> NDArray[Any] | None:
     """All values of a field that is small, in one row; None where they cannot be read."""
-    if field.size > MOST_SMALL or field.lost:
+    if field.size > MOST_SMALL or field.nbytes > MOST_BYTES or field.lost:
         return None
     try:
         return np.ravel(open_field(file, field)[()])

@@ -159,11 +159,11 @@ class EntrySource(Source):
         return self._value(self._part.constants[self.source][key])
 
     def run_values(self, *, inc_timestamps: bool = True) -> dict[str, Any]:
-        """All fields that have no rows for events and at most 1000 elements."""
+        """All fields that have no rows for events and are small (1000 elements, 64 KiB)."""
         del inc_timestamps
         fields = self._part.constants.get(self.source, {})
         return {name: self._value(field) for name, field in sorted(fields.items())
-                if field.size <= 1000 and not field.lost}  # fmt: skip
+                if field.size <= 1000 and field.nbytes <= 1 << 16 and not field.lost}  # fmt: skip
 
     def _value(self, field: Field) -> Any:
         with pool.open(self._part.file) as file:

@@ -64,6 +64,11 @@ class Field:
         return size
 
     @property
+    def nbytes(self) -> int:
+        """Size of the values in bytes; of texts without a fixed length, of their pointers."""
+        return self.size * self.dtype.itemsize
+
+    @property
     def is_numeric(self) -> bool:
         """Whether it holds plain numbers."""
         return self.dtype.kind in "iufcb"
