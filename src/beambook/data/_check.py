@@ -97,7 +97,10 @@ def _look(run: Run, reporter: Reporter) -> Iterator[Finding]:
         for source in sources:
             seconds = time.monotonic() - began
             reporter(Progress(f"check {run.name}", done, len(names), source.source, seconds))
-            yield from _of_source(source, written)
+            try:
+                yield from _of_source(source, written)
+            except DamagedFile as error:
+                yield Finding("unreadable source", source.source, 1, str(error))
             source.store.forget_keys(source.source)
             done += 1
     yield from _modules(run)

@@ -24,12 +24,15 @@ from beambook.data._euxfel_names import MODULE, FileName, entry_dims, is_text, u
 from beambook.data._findings import Finding
 from beambook.data._format import Rows, Signal
 from beambook.data._hdf5 import StoredFile, digest, pool
-from beambook.data._read import MOST_EVENTS, open_dataset, read_index
+from beambook.data._read import open_dataset, read_index
 from beambook.data._virtual import is_virtual, whole_rows
 from beambook.errors import DamagedFile
 
 __all__ = ["SECTIONS", "Euxfel", "EuxfelPart", "entries_of", "read_open_part"]
 
+DEEPEST = 64  # groups in each other; HDF5 takes minutes to go through thousands
+MOST_KEYS = 1_000_000
+MOST_ENTRIES, MOST_BYTES = 100_000, 64 << 20  # in one list of METADATA
 SECTIONS = {
     "control": "CONTROL",
     "instrument": "INSTRUMENT",
@@ -120,6 +123,7 @@ class EuxfelPart:
                 name: item[0]
                 for name, item in stored
                 if isinstance(item, h5py.Dataset) and item.shape and item.shape[0]
+                if _small(item.id)
             }
         return {"dataFormatVersion": "0.5"} | {name: _plain(v) for name, v in values.items()}
 
@@ -127,14 +131,18 @@ class EuxfelPart:
         """Keys below the source's group, with dots for slashes."""
         names: list[str] = []
 
-        def add(name: bytes, info: h5py.h5o.ObjInfo) -> None:
+        def add(name: bytes, info: h5py.h5o.ObjInfo) -> bool | None:
             if info.type == h5py.h5o.TYPE_DATASET:
                 names.append(name.decode(errors="surrogateescape").replace("/", "."))
+            return name.count(b"/") >= DEEPEST or len(names) > MOST_KEYS or None
 
         with self._opened(source) as file:
             group = file.get(self._group(source, constant=constant))
-            if isinstance(group, h5py.Group):
-                h5py.h5o.visit(group.id, add, info=True)
+            if isinstance(group, h5py.Group) and h5py.h5o.visit(group.id, add, info=True):
+                raise DamagedFile(
+                    f"{source} in {self.file.path.name} has keys nested deeper than {DEEPEST} "
+                    f"levels, or more than {MOST_KEYS} of them"
+                )
         return frozenset(names)
 
     def signal(self, source: str, name: str, *, constant: bool = False) -> Signal | None:
@@ -261,9 +269,15 @@ def _version(file: h5py.File) -> str:
 def entries_of(file: h5py.File, path: str) -> list[Any] | None:
     """What METADATA lists under a name, be it one thing or many; None where there is nothing."""
     stored = open_dataset(file, path)
-    if stored is None or np.prod(stored.shape, dtype=float) > MOST_EVENTS:
+    if stored is None or not _small(stored):
         return None
     return list(np.ravel(file[path][()]))
+
+
+def _small(dataset: h5py.h5d.DatasetID) -> bool:
+    """Whether it may be what METADATA holds, and not a bomb."""
+    size = float(np.prod(dataset.shape, dtype=float))
+    return size <= MOST_ENTRIES and size * dataset.dtype.itemsize <= MOST_BYTES
 
 
 @dataclass(frozen=True)
@@ -293,7 +307,8 @@ def _sources(file: h5py.File, version: str) -> _Listed:
         elif section != "Karabo_TimerServer":  # only in 1.1, no source of data
             strange.append(entry.decode())
     fast = (name for name, kind in sources.items() if kind == "instrument")
-    legacy = {name: new for name in fast if (new := _link_target(file, f"INSTRUMENT/{name}"))}
+    targets = {name: _link_target(file, f"INSTRUMENT/{name}") for name in fast}
+    legacy = {name: new for name, new in targets.items() if new not in ("", name)}
     findings = (
         (Finding("unknown kind of source", name_of_file, len(strange), f"e.g. {strange[0]}"),)
         if strange

@@ -11,9 +11,11 @@ import numpy as np
 
 from beambook.card import Card, Described, Table
 from beambook.data._findings import findings_table, summary
+from beambook.errors import DamagedFile
 
 if TYPE_CHECKING:
     from beambook.data._run import Run
+    from beambook.data._source import Source
 
 __all__ = ["Info", "run_card"]
 
@@ -131,16 +133,20 @@ class TrainInfo(Described):
 
 
 def _have_table(run: Run, title: str) -> Table:
-    rows = []
-    for name in sorted(run.all_sources):
-        source = run.source_data(name)
-        counts = np.asarray(source.data_counts(labelled=False))
-        have = int(np.count_nonzero(counts))
-        keys = len(source.keys(inc_timestamps=False))
-        missing = len(counts) - have
-        rows.append((name, source.writer, keys, have, missing, int(counts.max(initial=0))))
+    rows = [_have_row(run.source_data(name)) for name in sorted(run.all_sources)]
     columns = ("source", "written by", "keys", "trains", "missing", "rows per train")
     return Table(columns, tuple(rows), title)
+
+
+def _have_row(source: Source) -> tuple[str | int, ...]:
+    try:
+        counts = np.asarray(source.data_counts(labelled=False))
+        keys = len(source.keys(inc_timestamps=False))
+    except DamagedFile:
+        return (source.source, source.writer, "unreadable", "", "", "")
+    have = int(np.count_nonzero(counts))
+    most = int(counts.max(initial=0))
+    return (source.source, source.writer, keys, have, len(counts) - have, most)
 
 
 def _keys_table(run: Run, name: str) -> Table:

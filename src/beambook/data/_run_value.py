@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from beambook.data._format import Signal
 from beambook.data._read import Segment, read_segments
 from beambook.data._roi import Roi
 from beambook.data._store import Store
@@ -53,7 +55,16 @@ def run_constants(store: Store, source: str, name: str) -> list[Any]:
             continue
         signal = part.signal(source, name, constant=True)
         if signal is not None and signal.shape[0]:
-            out = np.empty((1, *signal.shape[1:]), signal.dtype)
+            out = _room(source, name, signal)
             segment = Segment(part.file, signal.dataset, 0, 1)
             seen[folder] = read_segments((segment,), out, Roi.of((), signal.shape[1:]))[0]
     return list(seen.values())
+
+
+def _room(source: str, name: str, signal: Signal) -> NDArray[Any]:
+    try:
+        return np.empty((1, *signal.shape[1:]), signal.dtype)
+    except (MemoryError, ValueError) as error:
+        raise DataError(
+            f"The value {source} {name} of shape {signal.shape[1:]} does not fit into memory"
+        ) from error

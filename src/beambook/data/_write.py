@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import h5py
 
 from beambook.data._euxfel import SECTIONS
+from beambook.data._native import native
 from beambook.data._write_content import Content, Put, RowsOf
 from beambook.data._write_index import write_metadata, write_trains
 from beambook.data._write_rows import group_rows, put_copy
@@ -70,7 +71,9 @@ def write_run(
         some = run.select(["*XGM*", ("*/DET/*", "image.data")])[:100]
         bb.write_run(some, "first-hundred.h5")
     """
-    return write_rows(run, path, put_copy, overwrite=overwrite, reporter=reporter or Silent())
+    return write_rows(
+        native(run), path, put_copy, overwrite=overwrite, reporter=reporter or Silent()
+    )
 
 
 def write_virtual(
@@ -97,7 +100,9 @@ def write_virtual(
     DataError
         As `write_run`.
     """
-    return write_rows(run, path, put_virtual, overwrite=overwrite, reporter=reporter or Silent())
+    return write_rows(
+        native(run), path, put_virtual, overwrite=overwrite, reporter=reporter or Silent()
+    )
 
 
 def virtual_dataset(

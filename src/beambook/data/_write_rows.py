@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from itertools import product
 from typing import Any
 
 import h5py
@@ -15,6 +14,7 @@ from beambook.data._channel import Channel
 from beambook.data._findings import warn
 from beambook.data._format import Signal
 from beambook.data._hdf5 import StoredFile, pool
+from beambook.data._live_rows import sure_rows
 from beambook.data._source import Source
 from beambook.data._store import Store, Table
 from beambook.errors import DamagedFile, DataError
@@ -32,6 +32,7 @@ __all__ = [
 
 BLOCK = 64 << 20  # bytes in memory at a time
 UNBOUND = h5py.h5s.UNLIMITED
+Places = NDArray[np.int64]  # (chunks, axes): where chunks begin
 
 
 @dataclass(frozen=True)
@@ -155,7 +156,7 @@ def _attributes(old: Any, new: Any) -> None:
         old, new = old.parent, new.parent
 
 
-def _copy_rows(store: Store, piece: Piece, dataset: str, new: h5py.Dataset) -> None:
+def _copy_rows(store: Store, piece: Piece, dataset: str, new: h5py.Dataset, places: Places) -> None:
     """Copy a piece; chunks that lie in both alike are not unpacked.
 
     Raises
@@ -167,15 +168,16 @@ def _copy_rows(store: Store, piece: Piece, dataset: str, new: h5py.Dataset) -> N
     try:
         with pool.open(stored) as file:
             old = file[dataset.encode(errors="surrogateescape")]
+            _refuse_lost(old, piece, live=stored.live)
             whole = _whole_chunks(old, new, piece)
         if whole is None:
-            return _copy_values(store, piece, dataset, new)
+            return _copy_values(store, piece, dataset, new, places)
         head, body, tail = whole
         for rest in (head, tail):
             if rest.count:
-                _copy_values(store, rest, dataset, new)
+                _copy_values(store, rest, dataset, new, places)
         with pool.open(stored) as file:
-            _copy_chunks(file[dataset.encode(errors="surrogateescape")], new, body)
+            _copy_chunks(file[dataset.encode(errors="surrogateescape")], new, body, places)
     except (OSError, KeyError, RuntimeError) as error:
         if isinstance(error, DamagedFile):
             raise
@@ -183,6 +185,13 @@ def _copy_rows(store: Store, piece: Piece, dataset: str, new: h5py.Dataset) -> N
         raise DamagedFile(
             f"Rows {rows} of {dataset} in {stored.path.name} cannot be copied ({error})"
         ) from error
+
+
+def _refuse_lost(old: h5py.Dataset, piece: Piece, *, live: bool) -> None:
+    """In a file that is being written HDF5 gives fill values for rows that it does not find."""
+    stop = piece.start + piece.count
+    if live and sure_rows(old.id, stop) < stop:
+        raise OSError("the file is being written and they are not found now")
 
 
 def _whole_chunks(
@@ -209,26 +218,66 @@ def _part_of(piece: Piece, start: int, stop: int) -> Piece:
     return Piece(piece.part, start, stop - start, piece.target + start - piece.start)
 
 
-def _copy_chunks(old: h5py.Dataset, new: h5py.Dataset, piece: Piece) -> None:
-    steps = [range(0, n, c) for n, c in zip(old.shape[1:], old.chunks[1:], strict=True)]
-    for row in range(piece.start, piece.start + piece.count, old.chunks[0]):
-        for rest in product(*steps):
-            if old.id.get_chunk_info_by_coord((row, *rest)).byte_offset is None:
-                continue  # never written: it holds the fill value there, and here too
-            mask, stored = old.id.read_direct_chunk((row, *rest))
-            to = row - piece.start + piece.target
-            new.id.write_direct_chunk((to, *rest), stored, mask)
+def _copy_chunks(old: h5py.Dataset, new: h5py.Dataset, piece: Piece, places: Places) -> None:
+    """Copy stored chunks; those never written hold the fill value, there and here."""
+    first, last = np.searchsorted(places[:, 0], (piece.start, piece.start + piece.count))
+    for row, *rest in places[first:last].tolist():
+        mask, stored = old.id.read_direct_chunk((row, *rest))
+        to = row - piece.start + piece.target
+        new.id.write_direct_chunk((to, *rest), stored, mask)
 
 
-def _copy_values(store: Store, piece: Piece, dataset: str, new: h5py.Dataset) -> None:
+def _places(store: Store, part: int, dataset: str) -> Places:
+    """Where the stored chunks of a data set begin, by rows; HDF5 finds one as slowly as all."""
+    found: list[tuple[int, ...]] = []
+    stored = store.parts[part].file
+    with pool.open(stored) as file:
+        try:
+            old = file[dataset.encode(errors="surrogateescape")]
+            if old.chunks is not None:
+                old.id.chunk_iter(lambda info: found.append(info.chunk_offset))
+        except (OSError, KeyError, RuntimeError) as error:
+            raise DamagedFile(
+                f"{dataset} in {stored.path.name} cannot be copied ({error})"
+            ) from error
+    places = np.array(sorted(found), np.int64)
+    return places.reshape(len(found), -1) if found else np.zeros((0, 1), np.int64)
+
+
+def _copy_values(
+    store: Store, piece: Piece, dataset: str, new: h5py.Dataset, places: Places
+) -> None:
     size = max(1, int(np.prod(new.shape[1:], dtype=np.int64)) * max(new.dtype.itemsize, 8))
     step = max(1, BLOCK // size)
-    for at in range(0, piece.count, step):
-        rows = min(step, piece.count - at)
-        with pool.open(store.parts[piece.part].file) as file:
-            old = file[dataset.encode(errors="surrogateescape")]
-            values = old[piece.start + at : piece.start + at + rows]
-        new[piece.target + at : piece.target + at + rows] = values
+    stored, name = store.parts[piece.part].file, dataset.encode(errors="surrogateescape")
+    with pool.open(stored) as file:
+        spans = _written(file[name], new, piece, places)
+    for first, stop in spans:
+        for start in range(first, stop, step):
+            end = min(start + step, stop)
+            with pool.open(stored) as file:
+                values = file[name][start:end]
+            to = piece.target + start - piece.start
+            new[to : to + end - start] = values
+
+
+def _written(
+    old: h5py.Dataset, new: h5py.Dataset, piece: Piece, places: Places
+) -> list[tuple[int, int]]:
+    """Rows of a piece that were ever written; others hold the fill value, there and here."""
+    stop = piece.start + piece.count
+    if old.chunks is None or old.chunks != new.chunks:
+        return [(piece.start, stop)]
+    size = old.chunks[0]
+    rows = np.unique(places[:, 0])
+    rows = rows[(rows > piece.start - size) & (rows < stop)]
+    breaks = np.flatnonzero(np.diff(rows) != size)
+    begins = rows[np.concatenate([[0], breaks + 1]).astype(int)] if len(rows) else rows
+    ends = rows[np.append(breaks, -1).astype(int)] + size if len(rows) else rows
+    return [
+        (max(a, piece.start), min(b, stop))
+        for a, b in zip(begins.tolist(), ends.tolist(), strict=True)
+    ]
 
 
 def put_copy(out: h5py.File, path: str, channel: Channel, rows: GroupRows) -> None:
@@ -237,8 +286,12 @@ def put_copy(out: h5py.File, path: str, channel: Channel, rows: GroupRows) -> No
     total = int(rows.count.sum())
     part = pieces[0].part if pieces else first_part(channel)
     new = create_like(out, path, channel.store, part, signal_of(channel, part).dataset, total)
+    places: dict[int, Places] = {}
     for piece in pieces:
-        _copy_rows(channel.store, piece, signal_of(channel, piece.part).dataset, new)
+        dataset = signal_of(channel, piece.part).dataset
+        if piece.part not in places:
+            places[piece.part] = _places(channel.store, piece.part, dataset)
+        _copy_rows(channel.store, piece, dataset, new, places[piece.part])
 
 
 def first_part(channel: Channel) -> int:
