@@ -33,7 +33,7 @@ start()
 run = open_run(path, aliases={})
 done("open")
 tables = [run.store.table(s, "image") for s in run.all_sources if "/DET/" in s]
-run.detector() if hasattr(run, "detector") else None
+run.detector()
 done("detector")
 keys = sum(len(run.source_data(s).keys()) for s in run.all_sources)
 done("keys")
@@ -232,14 +232,11 @@ def growth(base: Shape) -> list[tuple[str, Shape]]:
     return runs
 
 
-def growth_table(found: dict[str, dict[str, dict[str, float]]]) -> str:
-    """Everything together (open, detector, keys) in ms, by size of the run."""
-    lines = [f"{'open, detector, keys / ms':26}" + "".join(f"{name:>24}" for name in READERS)]
-    for size, figures in found.items():
-        ours = figures["beambook"]["keys"]
-        cells = (f"{f['keys']:.1f} ({f['keys'] / ours:.1f}×)" for f in figures.values())
-        lines.append(f"{size:26}" + "".join(f"{cell:>24}" for cell in cells))
-    return "\n".join(lines)
+def growth_row(size: str, figures: dict[str, dict[str, float]]) -> str:
+    """Everything together (open, detector, keys) in ms, for one size of run."""
+    ours = figures["beambook"]["keys"]
+    cells = (f"{f['keys']:.1f} ({f['keys'] / ours:.1f}×)" for f in figures.values())
+    return f"{size:26}" + "".join(f"{cell:>24}" for cell in cells)
 
 
 def of_shape(shape: Shape, repeats: int) -> dict[str, dict[str, float]]:
@@ -262,13 +259,17 @@ def main() -> None:
     options = parser.parse_args()
     shape = Shape(options.trains, module_sequences=options.sequences, keys=options.keys)
     runs = growth(shape) if options.growth else [(f"{shape.files} files", shape)]
-    found = {name: of_shape(each, options.repeats) for name, each in runs}
+    if options.growth and not options.json:
+        print(f"{'open, detector, keys / ms':26}" + "".join(f"{name:>24}" for name in READERS))
+    found = {}
+    for name, each in runs:
+        found[name] = of_shape(each, options.repeats)
+        if options.growth and not options.json:
+            print(growth_row(name, found[name]), flush=True)
     if options.json:
         shapes = {name: asdict(each) for name, each in runs}
         print(json.dumps({**vars(options), "runs": shapes, "figures": found}, indent=1))
-    elif options.growth:
-        print(growth_table(found))
-    else:
+    elif not options.growth:
         keys = int(found[f"{shape.files} files"]["beambook"]["number of keys"])
         print(f"{shape.files} files, {shape.trains} trains, {keys} keys\n")
         print(table(found[f"{shape.files} files"]))
