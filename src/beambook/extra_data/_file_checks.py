@@ -102,14 +102,21 @@ def _index(file: FileAccess, path: str, data: str, keys: list[str]) -> Iterator[
     ends = (first[:both] + count[:both])[count[:both] > 0]
     for key in keys:
         dataset = f"{data}/{key.replace('.', '/')}"
-        stored = open_dataset(file.file, dataset)
-        length = stored.shape[0] if stored is not None and stored.rank else 0
-        if (ends > length).any():
-            text = f"Index referring to data ({ends.max()}) outside dataset ({length})"
+        if text := _outside(open_dataset(file.file, dataset), ends):
             yield {"msg": text, "dataset": dataset}
             if data.startswith("CONTROL/"):  # a device has very many
                 break
     yield from _lengths(file, path, first, count)
+
+
+def _outside(stored: h5py.h5d.DatasetID | None, ends: Numbers) -> str:
+    """What is wrong if rows up to these ends are not there."""
+    if stored is None or not stored.rank:
+        return "Index referring to data where there are no rows at all"
+    length = stored.shape[0]
+    if (ends > length).any():
+        return f"Index referring to data ({ends.max()}) outside dataset ({length})"
+    return ""
 
 
 def _lengths(file: FileAccess, path: str, first: Numbers, count: Numbers) -> Iterator[Problem]:
