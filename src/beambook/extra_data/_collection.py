@@ -6,35 +6,30 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property, reduce
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
-import h5py
 import numpy as np
-import pandas as pd
-import xarray as xr
 
 from beambook.data import Run
-from beambook.data._aliases import Aliases
 from beambook.data._open import open_files
 from beambook.data._store import Store
-from beambook.data._trains import TrainIds, by_index
-from beambook.data._write import virtual_dataset
-from beambook.errors import DataError, KeyNotFound, SourceNotFound
+from beambook.data._trains import TrainIds
+from beambook.errors import DataError
 from beambook.extra_data._files import conflicts_within, files_of_all
+from beambook.extra_data._getters import Getters
+from beambook.extra_data._outputs import Outputs
+from beambook.extra_data._short_names import ShortNames
 from beambook.extra_data._sources import SourcesData
 from beambook.extra_data._train_iterator import TrainIterator
-from beambook.extra_data.aliases import AliasIndexer, Literal, plain
 from beambook.extra_data.auxiliary import AuxiliaryIndexer
-from beambook.extra_data.display import InfoPrinter
 from beambook.extra_data.exceptions import (
     MultiRunError,
     SourceNameError,
     TrainIDError,
-    translated,
+    matched,
 )
 from beambook.extra_data.file_access import FileAccess
 from beambook.extra_data.keydata import KeyData
@@ -46,14 +41,10 @@ from beambook.extra_data.read_machinery import (
 )
 from beambook.extra_data.sourcedata import SourceData
 
-if TYPE_CHECKING:
-    import dask.array as da
-    from matplotlib.axes import Axes
-
 __all__ = ["DataCollection"]
 
 
-class DataCollection:
+class DataCollection(Getters, ShortNames, Outputs):
     """Data of many sources. Get it from `open_run`, `RunDirectory` or `H5File`.
 
     Parameters
@@ -245,6 +236,17 @@ class DataCollection:
         """Sources beside the data: what was left out of it, and what went wrong."""
         return AuxiliaryIndexer(self._run.auxiliary, is_single_run=self.is_single_run)
 
+    def run_metadata(self) -> dict[str, Any]:
+        """What the files say about the run: proposal, run, dates, versions.
+
+        Raises
+        ------
+        MultiRunError
+        """
+        if not self.is_single_run:
+            raise MultiRunError
+        return self.files[0].metadata()
+
     def keys_for_source(self, source: str) -> set[str]:
         """Selected keys of a source."""
         return self._get_source_data(source).keys()
@@ -320,7 +322,7 @@ class DataCollection:
         SourceNameError, PropertyNameError
             A name is not there.
         """
-        with _found(seln_or_source_glob):
+        with matched(seln_or_source_glob):
             run = self._run.select(
                 seln_or_source_glob,
                 key_glob,
@@ -332,7 +334,7 @@ class DataCollection:
 
     def deselect(self, seln_or_source_glob: Any, key_glob: str = "*") -> Self:
         """Everything but some of the sources and keys; takes what `select` takes."""
-        with _found(seln_or_source_glob):
+        with matched(seln_or_source_glob):
             return self._with(self._run.deselect(seln_or_source_glob, key_glob))
 
     def select_trains(self, train_range: Any) -> Self:
@@ -367,145 +369,6 @@ class DataCollection:
 
     def __or__(self, other: DataCollection) -> Self:
         return self.union(other)
-
-    # --- short names ------------------------------------------------------
-
-    @cached_property
-    def _aliases(self) -> dict[str, Literal]:
-        return {
-            plain(a.name): a.source if a.key is None else (a.source, a.key)
-            for a in self._run.aliases.values()
-        }
-
-    @cached_property
-    def _alias_files(self) -> list[Path]:
-        return list(self._run.aliases.files)
-
-    @property
-    def alias(self) -> AliasIndexer:
-        """Sources and keys by their short names."""
-        return AliasIndexer(self)
-
-    def with_aliases(self, *alias_defs: Mapping[str, Any] | str | os.PathLike[str]) -> Self:
-        """The same with more short names.
-
-        Parameters
-        ----------
-        *alias_defs : dict or path
-            ``{"xgm": source, "i0": (source, key)}``, or a YAML, JSON or TOML file.
-
-        Raises
-        ------
-        ValueError
-            A short name has two meanings.
-        """
-        return self._with(self._run.with_aliases(*map(_definition, alias_defs)))
-
-    def only_aliases(
-        self,
-        *alias_defs: Mapping[str, Any] | str | os.PathLike[str],
-        strict: bool = False,
-        require_all: bool = False,
-    ) -> Self:
-        """Only what has a short name.
-
-        Parameters
-        ----------
-        *alias_defs : dict or path
-            More short names.
-        strict : bool
-            Whether a short name of something that is not there is an error.
-        require_all : bool
-            Only the trains in which all of it has data.
-
-        Raises
-        ------
-        ValueError
-            With `strict`, or if nothing is left.
-        """
-        definitions = map(_definition, alias_defs)
-        with _found(()):
-            run = self._run.only_aliases(*definitions, strict=strict, require_all=require_all)
-        return self._with(run)
-
-    def drop_aliases(self) -> Self:
-        """The same without short names."""
-        return self._with(self._run.drop_aliases())
-
-    # --- one key ----------------------------------------------------------
-
-    def get_entry_shape(self, source: str, key: str) -> tuple[int, ...]:
-        """Shape of one entry."""
-        return self._get_key_data(source, key).entry_shape
-
-    def get_dtype(self, source: str, key: str) -> np.dtype[Any]:
-        """Type of the values."""
-        return self._get_key_data(source, key).dtype
-
-    def get_data_counts(self, source: str, key: str) -> Any:
-        """Rows in each train; see `KeyData.data_counts`."""
-        return self._get_key_data(source, key).data_counts()
-
-    def get_series(self, source: str, key: str) -> pd.Series[Any]:
-        """Read as a pandas Series; see `KeyData.series`."""
-        return self._get_key_data(source, key).series()
-
-    def get_array(
-        self,
-        source: str,
-        key: str,
-        extra_dims: list[str] | None = None,
-        roi: Any = (),
-        name: str | None = None,
-    ) -> xr.DataArray | xr.Dataset:
-        """Read with labels; see `KeyData.xarray`."""
-        roi = roi.value if isinstance(roi, by_index) else roi
-        return self._get_key_data(source, key).xarray(extra_dims, roi, name)
-
-    def get_dask_array(
-        self, source: str, key: str, labelled: bool = False
-    ) -> da.Array | xr.DataArray:
-        """As a dask array; see `KeyData.dask_array`."""
-        return self._get_key_data(source, key).dask_array(labelled)
-
-    def get_dataframe(self, fields: Any = None, *, timestamps: bool = False) -> pd.DataFrame:
-        """Read keys with one value per train, side by side; see `beambook.Run.get_dataframe`."""
-        chosen = self if fields is None else self.select(fields)
-        return chosen._run.get_dataframe(timestamps=timestamps)
-
-    # --- the run ----------------------------------------------------------
-
-    def get_run_value(self, source: str, key: str) -> Any:
-        """One value at the start of the run; see `SourceData.run_value`."""
-        return self._get_source_data(source).run_value(key)
-
-    def get_run_values(self, source: str) -> dict[str, Any]:
-        """All values at the start of the run; see `SourceData.run_values`."""
-        return self._get_source_data(source).run_values()
-
-    def run_metadata(self) -> dict[str, Any]:
-        """What the files say about the run: proposal, run, dates, versions.
-
-        Raises
-        ------
-        MultiRunError
-        """
-        if not self.is_single_run:
-            raise MultiRunError
-        return self.files[0].metadata()
-
-    def train_timestamps(
-        self, labelled: bool = False, *, pydatetime: bool = False, euxfel_local_time: bool = False
-    ) -> Any:
-        """When each train was; see `beambook.Run.train_timestamps`."""
-        return self._run.train_timestamps(
-            labelled=labelled, pydatetime=pydatetime, euxfel_local_time=euxfel_local_time
-        )
-
-    def detector_info(self, source: str) -> dict[str, Any]:
-        """Frames and pixels of a detector's module; see `beambook.Run.detector_info`."""
-        with translated():
-            return dict(self._run.detector_info(source))
 
     # --- train by train ---------------------------------------------------
 
@@ -572,81 +435,6 @@ class DataCollection:
         train_id = int(self._run.train_ids[train_index])
         return self.train_from_id(train_id, devices, flat_keys=flat_keys, keep_dims=keep_dims)
 
-    # --- showing ----------------------------------------------------------
-
-    def info(
-        self,
-        details_for_sources: Iterable[str] = (),
-        *,
-        counts: bool = False,
-        group_sources: bool = True,
-        with_aggregators: bool = False,
-        with_auxiliary: bool = False,
-    ) -> None:
-        """Show trains, sources and keys.
-
-        Parameters
-        ----------
-        details_for_sources : iterable of str
-            Patterns of sources to say more about.
-        counts, with_aggregators, with_auxiliary : bool
-            Show how much data there is, who wrote it, and sources beside the data.
-        group_sources : bool
-            Show similar names in one line.
-        """
-        InfoPrinter(self, details_for_sources, with_aggregators, counts, group_sources).show(
-            with_auxiliary
-        )
-
-    def train_info(self, train_id: int) -> None:
-        """Show which sources are in the files of a train.
-
-        Raises
-        ------
-        ValueError
-        """
-        if train_id not in self._run.train_ids:
-            raise ValueError(f"train {train_id} not found in run")
-        files = [f for f in self.files if f.has_train_ids([train_id], self.inc_suspect_trains)]
-        lines = [f"Train [{train_id}] information", "Devices"]
-        for what in ("instrument", "control"):
-            names = {source for file in files for source in getattr(file, f"{what}_sources")}
-            lines += [f"\t{what.capitalize()}s", *(f"\t- {name}" for name in sorted(names) or [""])]
-        sys.stdout.write("\n".join(lines) + "\n")
-
-    def plot_missing_data(self, min_saved_pct: float = 95, expand_instrument: bool = False) -> Axes:
-        """Draw the trains of sources that lack some; see `beambook.Run.plot_missing_data`."""
-        return self._run.plot_missing_data(min_saved_pct, expand_instrument=expand_instrument)
-
-    # --- writing ----------------------------------------------------------
-
-    def write(self, filename: str | os.PathLike[str]) -> None:
-        """Copy the selected data to a file; one of the same name is replaced."""
-        self._run.write(Path(filename), overwrite=True)
-
-    def write_virtual(self, filename: str | os.PathLike[str]) -> None:
-        """Write a file with virtual data sets that stand for the selected data."""
-        self._run.write_virtual(Path(filename), overwrite=True)
-
-    def get_virtual_dataset(
-        self, source: str, key: str, filename: str | os.PathLike[str] | None = None
-    ) -> h5py.Dataset:
-        """Write a file with a virtual data set of one key, and open it.
-
-        Parameters
-        ----------
-        source, key : str
-        filename : path, optional
-            A temporary file by default.
-        """
-        full = self._get_key_data(source, key).key
-        path = None if filename is None else Path(filename)
-        return virtual_dataset(self._run, source, full, path, overwrite=True)
-
-
-def _definition(definition: Any) -> Mapping[str, Any] | Path:
-    return definition if isinstance(definition, Mapping | Aliases) else Path(definition)
-
 
 def _refuse_conflicts(store: Store) -> None:
     if clash := conflicts_within(store):
@@ -655,16 +443,3 @@ def _refuse_conflicts(store: Store) -> None:
             f"{', '.join(clash[:3])}",
             hint="Try inc_suspect_trains=False, or beambook.open_run.",
         )
-
-
-@contextmanager
-def _found(chosen: Any) -> Iterator[None]:
-    """Names that are not there are KeyErrors, patterns that match nothing are ValueErrors."""
-    if isinstance(chosen, Mapping) or hasattr(chosen, "__beambook__"):
-        with translated():
-            yield
-        return
-    try:
-        yield
-    except (SourceNotFound, KeyNotFound) as error:
-        raise ValueError(f"No matches for pattern {chosen!r}: {error}") from error

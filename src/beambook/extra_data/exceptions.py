@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 from beambook.errors import (
     AliasNotFound,
@@ -22,6 +23,7 @@ __all__ = [
     "PropertyNameError",
     "SourceNameError",
     "TrainIDError",
+    "matched",
     "translated",
 ]
 
@@ -108,3 +110,16 @@ def translated() -> Iterator[None]:
         raise TrainIDError(error.name, existing=error.existing) from error
     except AliasNotFound as error:
         raise AliasError(error.name, existing=error.existing) from error
+
+
+@contextmanager
+def matched(chosen: Any) -> Iterator[None]:
+    """Names that are not there are KeyErrors, patterns that match nothing are ValueErrors."""
+    if isinstance(chosen, Mapping) or hasattr(chosen, "__beambook__"):
+        with translated():
+            yield
+        return
+    try:
+        yield
+    except (SourceNotFound, KeyNotFound) as error:
+        raise ValueError(f"No matches for pattern {chosen!r}: {error}") from error
