@@ -25,7 +25,7 @@ def warn(text: str, kind: type[Warning] = DataWarning) -> None:
         "beambook."
     ):
         frame, level = frame.f_back, level + 1
-    warnings.warn(text, kind, stacklevel=level)
+    warnings.warn(text, kind, stacklevel=level + 1)
 
 
 @dataclass(frozen=True)
