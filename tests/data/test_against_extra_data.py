@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 import extra_data
 from beambook.data import by_id, by_index, open_file, open_run
 
-EXAMPLES = int(os.environ.get("BEAMBOOK_EXAMPLES", "20"))
+EXAMPLES = int(os.environ.get("BEAMBOOK_EXAMPLES", "15"))
 FIRST = 1_000_000
 STRUCTURE = np.dtype([("a", "i4"), ("b", "f8")])
 STATES = ["ON", "", "MOVING", "STÖRUNG"]
