@@ -13,6 +13,8 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from beambook.data._btree import tree_of
+from beambook.data._chunk_table import FARTHEST
 from beambook.data._hdf5 import StoredFile
 from beambook.data._reading import Output, Pieces
 from beambook.data._reading_plan import plan_jobs
@@ -217,24 +219,33 @@ def _in_pieces(file: h5py.File, dataset: h5py.h5d.DatasetID) -> bool:
 
 
 def _pieces(file: h5py.File, dataset: h5py.h5d.DatasetID) -> NDArray[Any] | None:
-    starts: list[int] = []
-    offsets: list[int] = []
-
-    def found(chunk: Any) -> None:
-        starts.append(chunk.chunk_offset[0])
-        offsets.append(chunk.byte_offset)
-
-    dataset.chunk_iter(found)
     length = dataset.get_create_plist().get_chunk()[0]
+    starts, offsets = _places(file, dataset, length)
     if len(offsets) * length < dataset.shape[0]:  # pieces never written hold the fill value
         return None
     size = length * dataset.dtype.itemsize
-    first, spread = min(offsets), max(offsets) - min(offsets) + size
+    first = int(offsets.min())
+    spread = int(offsets.max()) - first + size
     block = b""
     if spread <= MOST_AT_ONCE:
         block = os.pread(file.id.get_vfd_handle(), spread, first)
     if len(block) < spread:
         return None
-    where = np.asarray(offsets)[np.argsort(starts), None] - first + np.arange(size)
+    where = offsets[np.argsort(starts), None] - first + np.arange(size)
     pieces = np.frombuffer(block, np.uint8)[where].view(dataset.dtype)
     return np.asarray(pieces.ravel()[: dataset.shape[0]])
+
+
+def _places(
+    file: h5py.File, dataset: h5py.h5d.DatasetID, length: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """First entry and offset of each chunk; from the file's own list if that is understood."""
+    fd, chunks = file.id.get_vfd_handle(), -(-dataset.shape[0] // length)
+    tree = tree_of(fd, dataset, (length,), (chunks,))
+    listed = tree and tree.entries(fd, 0, chunks)
+    if listed and (listed[1]["size"] == length * dataset.dtype.itemsize).all():
+        return listed[0] * length, np.minimum(listed[1]["child"], FARTHEST).astype(np.int64)
+    found: list[tuple[int, int]] = []
+    dataset.chunk_iter(lambda chunk: found.append((chunk.chunk_offset[0], chunk.byte_offset)))
+    starts, offsets = np.array(found, np.int64).reshape(-1, 2).T
+    return starts, offsets
