@@ -10,8 +10,10 @@ import xarray as xr
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import beambook as bb
 import beambook.extra_data as ours
 import extra_data as theirs
+from beambook.data import Channel, Source
 from beambook.testing import LostTrains, MissingEntries, make_run
 
 SETTINGS = {"max_examples": 25, "suppress_health_check": [HealthCheck.function_scoped_fixture]}
@@ -42,6 +44,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def runs(folder):
+    assert theirs.DataCollection.__module__ == "extra_data.reader", "compared with ourselves"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         pair = theirs.RunDirectory(folder, parallelize=False), ours.RunDirectory(folder)
@@ -195,3 +198,33 @@ def test_the_run_itself(runs, call):
     one, other = (asked(call, run) for run in runs)
     if not callable(one):
         same(one, other)
+
+
+def test_beambooks_own_objects_are_behind(runs):
+    run = runs[1]
+    assert isinstance(run.__beambook__(), bb.Run)
+    assert isinstance(run[XGM].__beambook__(), Source)
+    assert isinstance(run[XGM, "state"].__beambook__(), Channel)
+    assert run[:3].__beambook__().train_ids.tolist() == run.train_ids[:3]
+
+
+def test_a_name_that_is_old_in_corrected_data_is_real_in_raw_data(tmp_path, folder):
+    """Both opened together: the raw data is not hidden as an old name of the corrected."""
+    raw, proc = (tmp_path / "p000001" / kind / "r0001" for kind in ("raw", "proc"))
+    for place in (raw, proc):
+        place.mkdir(parents=True)
+    (module,) = sorted(folder.glob("*AGIPD*S00000.h5"))
+    (proc / module.name.replace("RAW", "CORR")).write_bytes(module.read_bytes())
+    name = "OLD/DET/0CH0:xtdf"
+    with h5py.File(module) as file, h5py.File(raw / module.name, "w") as copy:
+        for section in ("INDEX", "INSTRUMENT"):
+            file.copy(file[f"{section}/{name}"], copy.create_group(section), "OLD/DET/0CH0:xtdf")
+        for path in ("METADATA", "INDEX/trainId", "INDEX/flag", "INDEX/timestamp", "INDEX/origin"):
+            file.copy(path, copy, path)
+        del copy["METADATA/dataSources/dataSourceId"]
+        copy["METADATA/dataSources/dataSourceId"] = [f"INSTRUMENT/{name}/image".encode()]
+    run = ours.open_run(tmp_path / "p000001", 1, aliases=None)
+    assert run.legacy_sources == {}
+    _, train = run.train_from_index(0)
+    assert train[name].keys() > {"metadata"}
+    assert bb.open_run(tmp_path / "p000001", 1).legacy_sources == {}
