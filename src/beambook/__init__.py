@@ -19,15 +19,24 @@ if TYPE_CHECKING:  # what the lazy door leads to, for type checkers and editors
     from beambook.analysis import xas as xas
     from beambook.analysis import xmcd as xmcd
     from beambook.card import Card as Card
+    from beambook.data import AGIPD1M as AGIPD1M
+    from beambook.data import AGIPD500K as AGIPD500K
+    from beambook.data import DSSC1M as DSSC1M
+    from beambook.data import JUNGFRAU as JUNGFRAU
+    from beambook.data import LPD1M as LPD1M
     from beambook.data import Channel as Channel
     from beambook.data import DataWarning as DataWarning
+    from beambook.data import Detector as Detector
+    from beambook.data import Entry as Entry
     from beambook.data import Run as Run
+    from beambook.data import Source as Source
     from beambook.data import Train as Train
     from beambook.data import by_id as by_id
     from beambook.data import by_index as by_index
     from beambook.data import check as check
     from beambook.data import open_file as open_file
     from beambook.data import open_run as open_run
+    from beambook.data import write_run as write_run
     from beambook.parameters import Parameters as Parameters
     from beambook.recipe import Execution as Execution
     from beambook.recipe import Recipe as Recipe
@@ -40,15 +49,23 @@ if TYPE_CHECKING:  # what the lazy door leads to, for type checkers and editors
 __version__ = "0.1.0"
 
 _HOME = {
+    "AGIPD1M": "data",
+    "AGIPD500K": "data",
     "Card": "card",
     "Channel": "data",
+    "DSSC1M": "data",
     "DataWarning": "data",
+    "Detector": "data",
+    "Entry": "data",
     "Execution": "recipe",
+    "JUNGFRAU": "data",
+    "LPD1M": "data",
     "Parameters": "parameters",
     "PeakWindow": "analysis",
     "Recipe": "recipe",
     "Report": "recipe",
     "Run": "data",
+    "Source": "data",
     "Spectrum": "analysis",
     "Train": "data",
     "Verdict": "recipe",
@@ -64,6 +81,7 @@ _HOME = {
     "open_file": "data",
     "open_run": "data",
     "record": "recipe",
+    "write_run": "data",
     "xas": "analysis",
     "xmcd": "analysis",
 }

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import extra_data
 import h5py
 import numpy as np
 import pytest
@@ -19,7 +20,6 @@ import xarray as xr
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-import extra_data
 from beambook.data import by_id, by_index, open_file, open_run
 
 EXAMPLES = int(os.environ.get("BEAMBOOK_EXAMPLES", "15"))

@@ -2,12 +2,12 @@
 
 import warnings
 
+import extra_data
 import h5py
 import numpy as np
 import pytest
 import xarray as xr
 
-import extra_data
 from beambook.data import open_file, open_run
 from beambook.errors import DataError, KeyNotFound, TrainNotFound
 

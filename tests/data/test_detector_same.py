@@ -4,12 +4,12 @@ import warnings
 
 import numpy as np
 import pytest
+from extra_data import RunDirectory, components
+from extra_data import by_id as their_by_id
 from hypothesis import HealthCheck, Phase, event, given, settings
 from hypothesis import strategies as st
 
 import beambook.data as bb
-from extra_data import RunDirectory, components
-from extra_data import by_id as their_by_id
 
 SOME = settings(
     max_examples=12, phases=[Phase.explicit, Phase.reuse, Phase.generate], deadline=None,

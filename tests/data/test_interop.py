@@ -3,13 +3,13 @@
 import sys
 import warnings
 
+import extra_data
 import h5py
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-import extra_data
 from beambook.data import Channel, Run, Source, by_id, check, native, open_file, open_run
 from beambook.errors import DataError, MissingPackage
 

@@ -5,12 +5,12 @@ import re
 import shutil
 from pathlib import Path
 
+import extra_data
 import h5py
 import numpy as np
 import pytest
 
 import beambook.data
-import extra_data
 from beambook.data import DataWarning, open_file, open_run
 from beambook.errors import DamagedFile, DataError, RunNotFound
 

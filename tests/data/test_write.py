@@ -3,13 +3,13 @@
 import os
 import warnings
 
+import extra_data
 import h5py
 import numpy as np
 import pytest
 from extra_data.tests.make_examples import make_reduced_spb_run
 from extra_data.validation import FileValidator
 
-import extra_data
 from beambook.data import DataWarning, by_id, open_file, open_run
 from beambook.errors import DataError
 from beambook.events import Progress

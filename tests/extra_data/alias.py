@@ -58,7 +58,6 @@ def aliased() -> Iterator[ModuleType]:
 
 def pytest_sessionstart() -> None:
     import extra_data.reader
-
     from extra_data import DataCollection, KeyData, SourceData
 
     for theirs in (DataCollection, KeyData, SourceData, extra_data.reader.open_run):

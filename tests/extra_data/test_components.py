@@ -11,6 +11,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import dask.array as da
+import extra_data as theirs
 import extra_data.components as their_components
 import numpy as np
 import pytest
@@ -18,7 +19,6 @@ import xarray as xr
 
 import beambook.extra_data as ours
 import beambook.extra_data.components as our_components
-import extra_data as theirs
 from beambook.extra_data.components import identify_multimod_detectors
 
 IRREGULAR = [[0, 4, 8], [0, 4], [], [4, 8, 12], [0, 4, 8]]

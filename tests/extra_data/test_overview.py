@@ -2,18 +2,18 @@
 
 import shutil
 
+import extra_data as theirs
 import h5py
 import numpy as np
 import pytest
+from extra_data import export as their_export
+from extra_data import voview as their_voview
 
 import beambook.extra_data as ours
-import extra_data as theirs
 from beambook.errors import DamagedFile
 from beambook.extra_data import export, voview
 from beambook.extra_data.writer import FileWriter, VirtualFileWriter
 from beambook.testing import make_run
-from extra_data import export as their_export
-from extra_data import voview as their_voview
 
 
 @pytest.fixture(params=["0.5", "1.2"])

@@ -2,6 +2,7 @@
 
 import warnings
 
+import extra_data as theirs
 import h5py
 import numpy as np
 import pandas as pd
@@ -12,7 +13,6 @@ from hypothesis import strategies as st
 
 import beambook as bb
 import beambook.extra_data as ours
-import extra_data as theirs
 from beambook.data import Channel, Source
 from beambook.testing import LostTrains, MissingEntries, make_run
 

@@ -1,17 +1,17 @@
 """What is said of runs and files: as EXtra-data says it, in text and in problems."""
 
+import extra_data as theirs
 import h5py
 import numpy as np
 import pytest
+from extra_data import validation as their_validation
 
 import beambook.extra_data as ours
-import extra_data as theirs
 from beambook.extra_data import validation
 from beambook.extra_data.cli import check_readable, lsxfel, make_virtual_cxi, serve_files
 from beambook.extra_data.cli._helper import Helper
 from beambook.extra_data.display import SourceGroup
 from beambook.testing import make_run
-from extra_data import validation as their_validation
 
 XGM = "SA2_XTD1_XGM/XGM/DOOCS"
 

@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
+from extra_data.stacking import stack_detector_data as reference
 from hypothesis import given
 from hypothesis import strategies as st
 
 from beambook.errors import DataError, KeyNotFound
 from beambook.extra_data.stacking import StackView, stack_data, stack_detector_data
-from extra_data.stacking import stack_detector_data as reference
 
 FRAMES, PIXELS = 3, (4, 2)
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from beambook.analysis._compile import compiled
+from beambook.machine_code import compiled
 
 __all__ = [
     "BELOW",

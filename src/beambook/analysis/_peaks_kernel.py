@@ -9,7 +9,7 @@ from numba import types
 from numba.extending import overload
 from numpy.typing import NDArray
 
-from beambook.analysis._compile import compiled
+from beambook.machine_code import compiled
 
 __all__ = ["LONGEST_NARROW", "integrate_block"]
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
-from importlib import import_module
 from typing import Any
 
 import h5py
@@ -12,6 +10,7 @@ import psutil
 from numpy.typing import NDArray
 
 from beambook.data._external_raw import open_with_raw
+from beambook.data._filters import missing_filters
 from beambook.data._nexus_links import FAULTS
 from beambook.data._nexus_text import decoded
 from beambook.data._nexus_tree import Field
@@ -121,13 +120,6 @@ def find_filters(file: h5py.File, field: Field) -> tuple[str, ...]:
     Those of the package ``hdf5plugin`` are, where it is installed.
     """
     try:
-        layout = open_field(file, field).id.get_create_plist()
-        used = [layout.get_filter(i) for i in range(layout.get_nfilters())]
-        if all(h5py.h5z.filter_avail(code) for code, *_ in used):
-            return ()
-        with suppress(ImportError):
-            import_module("hdf5plugin")
-        lost = [name for code, *_, name in used if not h5py.h5z.filter_avail(code)]
+        return missing_filters(open_field(file, field).id)
     except FAULTS:
         return ()
-    return tuple(name.decode(errors="replace") for name in lost)

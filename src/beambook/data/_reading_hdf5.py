@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from beambook.data._attributes import virtual_sources
 from beambook.data._external_raw import open_with_raw
+from beambook.data._filters import missing_filters
 from beambook.data._hdf5 import StoredFile, pool
 from beambook.data._live_rows import sure_rows
 from beambook.data._reading import Output, Pieces
@@ -18,8 +19,6 @@ from beambook.errors import DamagedFile
 
 __all__ = ["read_by_hdf5"]
 
-FILTERS = {4: "szip", 32000: "lzf", 32001: "blosc", 32004: "lz4", 32008: "bitshuffle",
-           32015: "zstd", 32026: "blosc2"}  # fmt: skip
 MOST_BETWEEN = 4  # times the rows that are wanted may be read with them
 MOST_AT_ONCE = 64 << 20  # bytes
 
@@ -37,6 +36,7 @@ def read_by_hdf5(file: StoredFile, name: str, pieces: Pieces, output: Output) ->
             dataset = open_with_raw(opened, name.encode(errors="surrogateescape"))
             if not isinstance(dataset, h5py.Dataset):
                 raise KeyError(f"{name} is no data set")
+            _refuse_unknown(dataset)
             _refuse_unfit(dataset, pieces, output, live=file.live)
             if dataset.is_virtual:
                 _refuse_lost(file, name, pieces)
@@ -47,9 +47,16 @@ def read_by_hdf5(file: StoredFile, name: str, pieces: Pieces, output: Output) ->
             raise
         first, last = int(pieces.source[0]), int((pieces.source + pieces.count)[-1])
         raise DamagedFile(
-            f"Rows {first}:{last} of {name} in {file.path.name} cannot be read "
-            f"({_reason(file, name, error)})"
+            f"Rows {first}:{last} of {name} in {file.path.name} cannot be read ({error})"
         ) from error
+
+
+def _refuse_unknown(dataset: h5py.Dataset) -> None:
+    if lost := missing_filters(dataset.id):
+        raise OSError(
+            f"compressed with filter {', '.join(lost)}, which HDF5 does not have here: "
+            "`pip install hdf5plugin` adds the common ones"
+        )
 
 
 def _refuse_unfit(dataset: h5py.Dataset, pieces: Pieces, output: Output, *, live: bool) -> None:
@@ -102,21 +109,3 @@ def _rows(dataset: h5py.Dataset, where: tuple[slice, ...]) -> NDArray[Any]:
     if h5py.check_string_dtype(dataset.dtype) is not None and dataset.dtype.kind == "O":
         return np.asarray(dataset.asstr(errors="surrogateescape")[where])
     return np.asarray(dataset[where])
-
-
-def _reason(file: StoredFile, name: str, error: Exception) -> str:
-    """What HDF5 says, or the filter that it lacks."""
-    try:
-        with pool.open(file) as opened:
-            plan = opened[name.encode(errors="surrogateescape")].id.get_create_plist()
-            filters = [plan.get_filter(i) for i in range(plan.get_nfilters())]
-    except (OSError, LookupError, RuntimeError, AttributeError):
-        return str(error)
-    for number, _, _, label in filters:
-        if not h5py.h5z.filter_avail(number):
-            known = FILTERS.get(number) or label.decode(errors="replace").split(";")[0]
-            return (
-                f"compressed with filter {number} {known}, which HDF5 does not have here: "
-                "`import hdf5plugin` adds the common ones"
-            )
-    return str(error)

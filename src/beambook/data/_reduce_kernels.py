@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from beambook.data._compile import compiled
+from beambook.machine_code import compiled
 
 __all__ = ["LONGEST", "TILE", "add", "add_floats", "add_shifted", "add_squares", "bin_narrow",
            "bin_wide", "extremes"]  # fmt: skip
