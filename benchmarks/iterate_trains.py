@@ -56,8 +56,9 @@ def write_run(folder: Path, *, trains: int) -> None:
 
 def ways(folder: Path) -> dict[str, dict[str, Callable[[], Any]]]:
     """What is measured."""
-    from beambook.data import open_run
     from extra_data import RunDirectory
+
+    from beambook.data import open_run
 
     mine = open_run(folder, aliases={})
     with warnings.catch_warnings():

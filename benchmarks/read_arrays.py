@@ -185,10 +185,10 @@ Ways = dict[str, Callable[[], np.ndarray]]
 
 def cases(raw: Path, corrected: Path) -> dict[str, Ways]:
     """What is read, and the ways to read it; the first is beambook's."""
+    from extra_data import RunDirectory
     from extra_data.components import AGIPD1M
 
     import beambook as bb
-    from extra_data import RunDirectory
 
     ours, theirs = bb.open_run(raw), RunDirectory(str(raw), _use_voview=False)
     stack = AGIPD1M(theirs, raw=True)["image.data"]

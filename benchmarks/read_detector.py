@@ -111,9 +111,8 @@ def _image(
 
 def cases(raw: Path, corrected: Path) -> tuple[list[Case], Callable[[], Any]]:
     """All of them, and the bound for the first."""
-    from extra_data.components import AGIPD1M as THEIRS
-
     from extra_data import RunDirectory
+    from extra_data.components import AGIPD1M as THEIRS
 
     ours, theirs = (
         AGIPD1M(bb.open_run(raw, aliases={})),
