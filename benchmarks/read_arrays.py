@@ -264,8 +264,8 @@ def _text(roi: object) -> str:
 
 def read_stack(channels: list, *, roi=(), step: int = 1, out=None) -> np.ndarray:
     """All modules, one after the other; every `step`-th pulse."""
-    from beambook.data._read import Plan, read_plans
-    from beambook.data._roi import Roi
+    from beambook.data._reading.read import Plan, read_plans
+    from beambook.data._reading.roi import Roi
 
     cut = Roi.of(roi, channels[0].entry_shape)
     rows = channels[0].shape[0] // step

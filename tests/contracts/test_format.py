@@ -9,8 +9,8 @@ import h5py
 import numpy as np
 import pytest
 
-from beambook.data._euxfel import Euxfel
-from beambook.data._nexus import Nexus
+from beambook.data._euxfel.format import Euxfel
+from beambook.data._nexus.format import Nexus
 from beambook.errors import DamagedFile
 
 IDS = [41, 42, 44, 43]  # as stored: one is missing, two are in disorder

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from beambook.data import Alias, DataWarning, open_run
-from beambook.data._bunch_pattern import sase_mask
+from beambook.data._euxfel.bunch_pattern import sase_mask
 from beambook.errors import AlignmentError, DataError, KeyNotFound
 
 XGM = "SA2_XTD1_XGM/XGM/DOOCS:output"

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from beambook.data import _btree
-from beambook.data._btree import tree_of
-from beambook.data._chunks import layout_of
 from beambook.data._hdf5 import StoredFile
+from beambook.data._reading import btree as _btree
+from beambook.data._reading.btree import tree_of
+from beambook.data._reading.chunks import layout_of
 
 GRID, CHUNK = (700, 3), (2, 5)
 

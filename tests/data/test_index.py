@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from beambook.data import DataWarning, open_file, open_run
-from beambook.data._euxfel import out_of_sequence
+from beambook.data._euxfel.format import out_of_sequence
 from beambook.errors import DamagedFile
 
 FAST = "D/FAST/1:out"

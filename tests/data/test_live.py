@@ -192,7 +192,7 @@ def test_files_that_hdf5_refuses(tmp_path, mode):
 
 def test_rows_that_get_lost_under_way_are_an_error(exdf, tmp_path, monkeypatch):
     """HDF5 gives fill values for what it does not find in a file that is being written."""
-    monkeypatch.setattr("beambook.data._read.PAUSE_S", 0)
+    monkeypatch.setattr("beambook.data._reading.read.PAUSE_S", 0)
     path = write(exdf, tmp_path / "RAW-R0001-DA01-S00000.h5", range(5, 9))
     run = open_run(tmp_path, live=True, aliases={})
     run.close()

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from beambook.data import by_id, open_file
-from beambook.data._nexus_times import moment
+from beambook.data._nexus.times import moment
 from beambook.errors import AlignmentError, DataError
 
 START = "2024-05-06T07:08:09+02:00"

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from beambook.data import Entry, open_file
-from beambook.data._nexus_entry import open_entry
+from beambook.data._nexus.entry import open_entry
 from beambook.errors import BeambookError
 
 
@@ -99,7 +99,7 @@ def test_depth_without_end(tmp_path):
 
 
 def test_too_many_fields_are_counted(tmp_path, monkeypatch):
-    monkeypatch.setattr("beambook.data._nexus_tree.MOST_NODES", 50)
+    monkeypatch.setattr("beambook.data._nexus.tree.MOST_NODES", 50)
 
     def fill(entry):
         for number in range(80):

@@ -15,12 +15,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from beambook.data import _inflate
-from beambook.data._chunks import Layout, known, layout_of, remember
-from beambook.data._descriptors import descriptors
 from beambook.data._hdf5 import StoredFile, digest, pool
-from beambook.data._read import Plan, read_plans
-from beambook.data._roi import Roi
+from beambook.data._reading import inflate as _inflate
+from beambook.data._reading.chunks import Layout, known, layout_of, remember
+from beambook.data._reading.descriptors import descriptors
+from beambook.data._reading.read import Plan, read_plans
+from beambook.data._reading.roi import Roi
 from beambook.errors import DamagedFile
 
 ROWS = np.arange(24.0).reshape(8, 3)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from beambook.data import _read
+from beambook.data._reading import read as _read
 
 
 @pytest.fixture(autouse=True, scope="module")

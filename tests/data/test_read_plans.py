@@ -10,11 +10,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from beambook.data import _inflate, _read, _reading_cells, _reading_coded, _reading_plain, _threads
-from beambook.data._chunks import Layout, layout_of
 from beambook.data._hdf5 import StoredFile
-from beambook.data._read import Plan, read_plans
-from beambook.data._roi import Roi
+from beambook.data._reading import cells, coded, plain
+from beambook.data._reading import inflate as _inflate
+from beambook.data._reading import read as _read
+from beambook.data._reading import threads as _threads
+from beambook.data._reading.chunks import Layout, layout_of
+from beambook.data._reading.read import Plan, read_plans
+from beambook.data._reading.roi import Roi
 
 DTYPES = ["u1", "i2", "u4", "f4", "f8", "u8", ">u2", ">f4", "f2"]
 FILTERS = [
@@ -88,12 +91,12 @@ def small_steps(size):
     """Cut small arrays as large ones are."""
     with pytest.MonkeyPatch.context() as patch:
         if size is not None:
-            patch.setattr(_reading_plain, "GAP", size)
-            patch.setattr(_reading_plain, "SMALL", size)
-            patch.setattr(_reading_plain, "WINDOW", 10 * size + 1)
-            patch.setattr(_reading_coded, "GAP", size)
-            patch.setattr(_reading_coded, "WINDOW", 10 * size + 1)
-            patch.setattr(_reading_cells, "FEWEST_BYTES", size)
+            patch.setattr(plain, "GAP", size)
+            patch.setattr(plain, "SMALL", size)
+            patch.setattr(plain, "WINDOW", 10 * size + 1)
+            patch.setattr(coded, "GAP", size)
+            patch.setattr(coded, "WINDOW", 10 * size + 1)
+            patch.setattr(cells, "FEWEST_BYTES", size)
             patch.setattr(_read, "SMALLEST_BLOCK", size + 1)
             patch.setattr(_threads, "WORTH_A_THREAD", 1)
             patch.setattr(_inflate, "BLOCK", size + 1)

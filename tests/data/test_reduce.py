@@ -12,11 +12,12 @@ import xarray as xr
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from beambook.data import _reduce, open_file, open_run
-from beambook.data._reduce_extremes import Extremes
-from beambook.data._reduce_histogram import Histogram
-from beambook.data._reduce_machine import Shape
-from beambook.data._reduce_moments import Moments
+from beambook.data import open_file, open_run
+from beambook.data._reduce import work_out as _reduce
+from beambook.data._reduce.extremes import Extremes
+from beambook.data._reduce.histogram import Histogram
+from beambook.data._reduce.machine import Shape
+from beambook.data._reduce.moments import Moments
 from beambook.errors import DamagedFile, DataError, ParameterError
 
 SOURCE = "A/B/C:out"

@@ -14,10 +14,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from beambook.data import DataWarning, _chunks, _sidecar_sight, open_run
+from beambook.data import DataWarning, open_run
 from beambook.data._hdf5 import FilePool, pool
-from beambook.data._sidecar import Sidecar, _save_all
-from beambook.data._sidecar_part import IndexedPart
+from beambook.data._reading import chunks as _chunks
+from beambook.data._sidecar import sight
+from beambook.data._sidecar.part import IndexedPart
+from beambook.data._sidecar.sidecar import Sidecar, _save_all
 from beambook.errors import BeambookError, DamagedFile
 from beambook.testing import (
     BadTrainIds,
@@ -38,8 +40,8 @@ FIRST = "RAW-R0001-DA01-S00000.h5"
 def index(tmp_path, monkeypatch):
     """Where indexes go; files count as settled at once."""
     monkeypatch.setenv("BEAMBOOK_INDEX", str(tmp_path / "index"))
-    monkeypatch.setattr(_sidecar_sight, "LOCAL_NS", -(10**12))
-    monkeypatch.setattr(_sidecar_sight, "REMOTE_NS", -(10**12))
+    monkeypatch.setattr(sight, "LOCAL_NS", -(10**12))
+    monkeypatch.setattr(sight, "REMOTE_NS", -(10**12))
     return tmp_path / "index"
 
 
@@ -349,13 +351,13 @@ def test_a_file_changed_a_moment_ago_is_not_kept(small_run, monkeypatch):
 
 def test_how_long_a_file_must_be_left_alone(small_run, monkeypatch):
     monkeypatch.undo()
-    sight = _sidecar_sight.Sight.of(small_run / FIRST)
-    last, second = sight.ctime_ns, 10**9
-    for local, seconds in [({f"{os.major(sight.device)}:{os.minor(sight.device)}"}, 2), ((), 60)]:
-        monkeypatch.setattr(_sidecar_sight, "_local", lambda found=local: found)
-        assert not sight.settled(last + seconds * second)
-        assert sight.settled(last + (seconds + 1) * second)
-        assert not sight.settled(last - 100 * second)  # a clock that was put back
+    seen = sight.Sight.of(small_run / FIRST)
+    last, second = seen.ctime_ns, 10**9
+    for local, seconds in [({f"{os.major(seen.device)}:{os.minor(seen.device)}"}, 2), ((), 60)]:
+        monkeypatch.setattr(sight, "_local", lambda found=local: found)
+        assert not seen.settled(last + seconds * second)
+        assert seen.settled(last + (seconds + 1) * second)
+        assert not seen.settled(last - 100 * second)  # a clock that was put back
 
 
 def test_a_file_changed_while_it_is_read_is_not_kept(small_run):
@@ -376,11 +378,11 @@ def test_a_file_changed_while_it_is_read_is_not_kept(small_run):
 def test_a_file_open_for_writing_is_not_kept(tmp_path, exdf):
     path = exdf.write(tmp_path / "r0001" / FIRST, [5, 6], [exdf.control(MOTOR, {"x": ()})])
     content = bytearray(path.read_bytes())
-    assert not _sidecar_sight.Sight.of(path).writing
+    assert not sight.Sight.of(path).writing
     content[8:12] = bytes([3, 8, 8, 5])  # what HDF5 marks in the newer superblocks
     path.write_bytes(content)
-    assert _sidecar_sight.Sight.of(path).writing
-    assert not _sidecar_sight.Sight.of(path).settled(2**63)
+    assert sight.Sight.of(path).writing
+    assert not sight.Sight.of(path).settled(2**63)
 
 
 def test_a_file_that_grows_after_the_run_was_opened(small_run):

@@ -6,6 +6,7 @@ import os
 import time
 import zlib
 from hashlib import blake2b
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -13,12 +14,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from beambook.data import _sidecar_archive as archive
-from beambook.data import _sidecar_place as place
-from beambook.data import _sidecar_sight, open_run
+import beambook.data
+from beambook.data import open_run
 from beambook.data._format import Rows, Signal
-from beambook.data._sidecar_archive import BAD, Archive, Packed
-from beambook.data._sidecar_code import (
+from beambook.data._sidecar import archive, place, sidecar, sight
+from beambook.data._sidecar.archive import BAD, Archive, Packed
+from beambook.data._sidecar.code import (
     pack,
     pack_rows,
     pack_signal,
@@ -26,7 +27,7 @@ from beambook.data._sidecar_code import (
     unpack_rows,
     unpack_signal,
 )
-from beambook.data._sidecar_part import IndexedPart
+from beambook.data._sidecar.part import IndexedPart
 
 MOTOR = "MID_EXP_SAM/MOTOR/X"
 
@@ -36,7 +37,7 @@ def index(small_run, monkeypatch):
     """The file with the index of the small run."""
     monkeypatch.setenv("BEAMBOOK_INDEX", str(small_run.parent / "index"))
     for name in ("LOCAL_NS", "REMOTE_NS"):
-        monkeypatch.setattr(_sidecar_sight, name, -(10**12))
+        monkeypatch.setattr(sight, name, -(10**12))
     run = open_run(small_run)
     assert run[MOTOR].keys()
     run.store.parts[0].sidecar.save()
@@ -244,7 +245,7 @@ def test_what_somebody_else_wrote_is_left_alone(small_run, tmp_path, monkeypatch
     monkeypatch.delenv("BEAMBOOK_INDEX")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     for name in ("LOCAL_NS", "REMOTE_NS"):
-        monkeypatch.setattr(_sidecar_sight, name, -(10**12))
+        monkeypatch.setattr(sight, name, -(10**12))
     run, folder = proposal(tmp_path)
     run.rmdir()
     small_run.rename(run)
@@ -276,7 +277,7 @@ def test_where_nobody_can_write(small_run, monkeypatch, where):
     (small_run.parent / "a file").write_text("")
     monkeypatch.setenv("BEAMBOOK_INDEX", str(small_run.parent / where))
     for name in ("LOCAL_NS", "REMOTE_NS"):
-        monkeypatch.setattr(_sidecar_sight, name, -(10**12))
+        monkeypatch.setattr(sight, name, -(10**12))
     assert indexed(small_run) == 0
     assert indexed(small_run) == 0
 
@@ -315,3 +316,8 @@ def test_the_oldest_go_when_there_are_many(tmp_path, monkeypatch):
     monkeypatch.setattr(place, "MOST_BYTES", 1)
     place.evict(tmp_path)
     assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_what_answers_mean_is_said_by_all_code_that_reads():
+    room = Path(beambook.data.__file__).parent
+    assert all(any(room.glob(pattern)) for pattern in sidecar.MEANING)

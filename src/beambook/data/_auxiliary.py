@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 
 import h5py
 
-from beambook.data._euxfel import SECTIONS, Euxfel, entries_of
-from beambook.data._euxfel_names import FileName
+from beambook.data._euxfel.format import SECTIONS, Euxfel, entries_of
+from beambook.data._euxfel.names import FileName
 from beambook.data._format import Part
 from beambook.data._hdf5 import StoredFile, pool
 from beambook.data._store import Store

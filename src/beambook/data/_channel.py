@@ -14,18 +14,18 @@ from numpy.typing import NDArray
 
 from beambook.card import Card, Described
 from beambook.data._aliases import Alias
-from beambook.data._as_extra_data import source_data
 from beambook.data._attributes import attributes_of, text, virtual_sources
 from beambook.data._findings import warn
 from beambook.data._format import Signal
+from beambook.data._interop.as_extra_data import source_data
 from beambook.data._labels import EntryAxes
 from beambook.data._origin import Origin
-from beambook.data._read import Plan, read_plans
-from beambook.data._reduce_groups import Groups
-from beambook.data._reduce_rows import Rows
-from beambook.data._reduce_work import Work
-from beambook.data._reducible import Reducible
-from beambook.data._roi import Roi
+from beambook.data._reading.read import Plan, read_plans
+from beambook.data._reading.roi import Roi
+from beambook.data._reduce.groups import Groups
+from beambook.data._reduce.reducible import Reducible
+from beambook.data._reduce.rows import Rows
+from beambook.data._reduce.work import Work
 from beambook.data._run_value import run_value
 from beambook.data._single_value import Reduction, single_value
 from beambook.data._store import Store, Table

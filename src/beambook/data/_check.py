@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from beambook.data._findings import DataWarning, Finding, Findings
-from beambook.data._native import native
-from beambook.data._nexus_entry import Entry
+from beambook.data._interop.native import native
+from beambook.data._nexus.entry import Entry
 from beambook.data._open import data_files, open_run, read_parts
 from beambook.data._run import Run
 from beambook.data._source import Source

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from beambook.data._roi import Roi
+from beambook.data._reading.roi import Roi
 from beambook.errors import DataError
 
 __all__ = ["EntryAxes"]

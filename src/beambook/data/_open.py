@@ -12,21 +12,21 @@ from pathlib import Path
 from typing import Any, overload
 
 from beambook.data._aliases import Aliases
-from beambook.data._chunks import shelves
-from beambook.data._euxfel import Euxfel
+from beambook.data._euxfel.format import Euxfel
 from beambook.data._findings import Finding, summary, warn
 from beambook.data._format import Format, Part
 from beambook.data._hdf5 import pool
 from beambook.data._health import opening_findings
 from beambook.data._inputs import note
 from beambook.data._layout import alias_files, find_proposal, find_runs, proposal_of
-from beambook.data._live import live_parts
-from beambook.data._nexus_entry import open_entry
-from beambook.data._nexus_foreign import is_foreign
+from beambook.data._live.run import live_parts
+from beambook.data._nexus.entry import open_entry
+from beambook.data._nexus.foreign import is_foreign
+from beambook.data._reading.chunks import shelves
 from beambook.data._run import Run
-from beambook.data._sidecar import Sidecar
-from beambook.data._sidecar_layouts import Layouts
-from beambook.data._sidecar_part import IndexedPart
+from beambook.data._sidecar.layouts import Layouts
+from beambook.data._sidecar.part import IndexedPart
+from beambook.data._sidecar.sidecar import Sidecar
 from beambook.data._store import Store
 from beambook.errors import DamagedFile, DataError, RunNotFound
 

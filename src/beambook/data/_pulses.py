@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from beambook.data._bunch_pattern import sase_mask
 from beambook.data._channel import Channel
-from beambook.data._euxfel_names import BUNCH_PATTERN
+from beambook.data._euxfel.bunch_pattern import sase_mask
+from beambook.data._euxfel.names import BUNCH_PATTERN
 from beambook.errors import AlignmentError
 
 if TYPE_CHECKING:

@@ -26,9 +26,9 @@ from numpy.typing import NDArray
 
 from beambook.card import Card, Described
 from beambook.data._channel import Channel
-from beambook.data._chunks import DEFLATE, FLETCHER32, SHUFFLE, Layout, layout_of
 from beambook.data._findings import warn
-from beambook.data._read import Segment
+from beambook.data._reading.chunks import DEFLATE, FLETCHER32, SHUFFLE, Layout, layout_of
+from beambook.data._reading.read import Segment
 from beambook.errors import DataError
 
 if TYPE_CHECKING:

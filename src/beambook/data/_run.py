@@ -14,19 +14,19 @@ import xarray as xr
 from beambook.card import Card, Described
 from beambook.data._aliases import Alias, Aliases
 from beambook.data._align import align
-from beambook.data._as_extra_data import collection
 from beambook.data._auxiliary import auxiliary_store
 from beambook.data._channel import Channel
-from beambook.data._detector import Detector
-from beambook.data._detector_types import find_detector
+from beambook.data._detector.detector import Detector
+from beambook.data._detector.types import find_detector
 from beambook.data._familiar import Familiar
 from beambook.data._findings import Finding
 from beambook.data._format import Part
 from beambook.data._hdf5 import pool
+from beambook.data._interop.as_extra_data import collection
+from beambook.data._interop.native import native
+from beambook.data._live.refresh import refreshed
 from beambook.data._missing import plot_missing_data
-from beambook.data._native import native
 from beambook.data._references import ZarrReferences, references
-from beambook.data._refresh import refreshed
 from beambook.data._run_card import Info, TrainInfo, run_card
 from beambook.data._same_run import metadata_of, one_run
 from beambook.data._selection import aliased, expand, trains_with_data, without
@@ -36,7 +36,7 @@ from beambook.data._times import labelled_times, python_times, times_of
 from beambook.data._train import read_trains
 from beambook.data._trains import TrainIds, choose_trains, split
 from beambook.data._union import union
-from beambook.data._write import virtual_dataset, write_run, write_virtual
+from beambook.data._write.run_file import virtual_dataset, write_run, write_virtual
 from beambook.errors import DataError, SourceNotFound, TrainNotFound
 from beambook.events import Reporter
 

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from beambook.data._format import Signal
-from beambook.data._read import Segment, read_segments
-from beambook.data._roi import Roi
+from beambook.data._reading.read import Segment, read_segments
+from beambook.data._reading.roi import Roi
 from beambook.data._store import Store
 from beambook.errors import DataError, KeyNotFound
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import reduce
 from pathlib import Path
 
-from beambook.data._euxfel_names import FileName
+from beambook.data._euxfel.names import FileName
 from beambook.data._format import Part
 
 __all__ = ["metadata_of", "one_run"]

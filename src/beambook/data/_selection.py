@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from beambook.data._channel import Channel
 from beambook.data._findings import warn
-from beambook.data._native import native
+from beambook.data._interop.native import native
 from beambook.data._source import Source
 from beambook.errors import DataError, KeyNotFound, SourceNotFound
 

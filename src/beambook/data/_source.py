@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 
 from beambook.card import Card, Described
 from beambook.data._aliases import Alias
-from beambook.data._as_extra_data import source_data
 from beambook.data._channel import Channel
-from beambook.data._euxfel_names import FileName, storage_class
+from beambook.data._euxfel.names import FileName, storage_class
 from beambook.data._findings import warn
 from beambook.data._health import conflicts
+from beambook.data._interop.as_extra_data import source_data
 from beambook.data._origin import Origin
 from beambook.data._run_value import run_constants, run_value
 from beambook.data._store import Store

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from beambook.data._read import open_dataset, read_index
+from beambook.data._reading.read import open_dataset, read_index
 
 if TYPE_CHECKING:
     import h5py

@@ -13,9 +13,9 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from beambook.data._detector import Detector
-from beambook.data._detector_types import DETECTOR_TYPES, DetectorType
-from beambook.data._native import native
+from beambook.data._detector.detector import Detector
+from beambook.data._detector.types import DETECTOR_TYPES, DetectorType
+from beambook.data._interop.native import native
 from beambook.data._trains import TrainIds
 from beambook.errors import DataError, KeyNotFound
 from beambook.extra_data._collection import DataCollection

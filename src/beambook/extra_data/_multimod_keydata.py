@@ -11,7 +11,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from beambook.data._detector_channel import DetectorChannel
+from beambook.data._detector.channel import DetectorChannel
 from beambook.data._trains import TrainIds
 from beambook.extra_data.keydata import KeyData
 

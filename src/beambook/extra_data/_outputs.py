@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, cast
 import h5py
 
 from beambook.data import Run
-from beambook.data._write import virtual_dataset
+from beambook.data._write.run_file import virtual_dataset
 from beambook.extra_data.display import InfoPrinter
 from beambook.extra_data.file_access import FileAccess
 from beambook.extra_data.keydata import KeyData

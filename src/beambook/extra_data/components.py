@@ -8,7 +8,7 @@ from typing import Any, Literal, overload
 import xarray as xr
 from numpy.typing import NDArray
 
-from beambook.data._native import native
+from beambook.data._interop.native import native
 from beambook.errors import DataError
 from beambook.extra_data._collection import DataCollection
 from beambook.extra_data._multimod_detector import MultimodDetectorBase, XtdfDetectorBase

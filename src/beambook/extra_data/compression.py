@@ -14,8 +14,8 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from beambook.data._chunks import DEFLATE, SHUFFLE, Layout
-from beambook.data._inflate import decode
+from beambook.data._reading.chunks import DEFLATE, SHUFFLE, Layout
+from beambook.data._reading.inflate import decode
 
 __all__ = [
     "DeflateDecompressor",

@@ -15,7 +15,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from beambook.data import Channel
-from beambook.data._roi import Roi
+from beambook.data._reading.roi import Roi
 from beambook.data._single_value import single_value
 from beambook.data._trains import TrainIds
 from beambook.extra_data._files import files_of

@@ -18,8 +18,8 @@ import click
 import h5py
 import numpy as np
 
-from beambook.data._write import write_rows
-from beambook.data._write_virtual import put_virtual
+from beambook.data._write.run_file import write_rows
+from beambook.data._write.virtual import put_virtual
 from beambook.events import Silent
 from beambook.extra_data._collection import DataCollection
 from beambook.extra_data.file_access import FileAccess

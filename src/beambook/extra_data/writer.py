@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Self
 
-from beambook.data._write import write_run, write_virtual
+from beambook.data._write.run_file import write_run, write_virtual
 
 if TYPE_CHECKING:
     from beambook.extra_data.reader import DataCollection

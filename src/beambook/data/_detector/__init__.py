@@ -1,0 +1,1 @@
+"""Area detectors: the modules of a run stacked, labelled, selected, exported."""

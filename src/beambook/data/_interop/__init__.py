@@ -1,0 +1,1 @@
+"""EXtra-data's objects, in and out."""

@@ -1,0 +1,1 @@
+"""NeXus: entries of files of many facilities as events, signals and what they show."""

@@ -1,0 +1,1 @@
+"""Reductions over trains in bounded memory."""

@@ -1,0 +1,1 @@
+"""The index kept beside a run, that answers without opening its files."""

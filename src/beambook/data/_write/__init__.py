@@ -1,0 +1,1 @@
+"""Writing selections of runs as files, real and virtual."""
