@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from beambook.data._hdf5 import StoredFile, digest, pool
 from beambook.data._reading import inflate as _inflate
+from beambook.data._reading import unshuffle
 from beambook.data._reading.chunks import Layout, known, layout_of, remember
 from beambook.data._reading.descriptors import descriptors
 from beambook.data._reading.read import Plan, read_plans
@@ -428,3 +429,13 @@ def test_the_first_error_of_any_thread_is_raised(tmp_path):
     files[7].path.unlink()
     with pytest.raises(DamagedFile, match=r"7\.h5"):
         read_all(files, "a", 3)
+
+
+@pytest.mark.parametrize("item", [2, 4, 8])
+def test_both_ways_to_put_bytes_together_are_the_same(item):
+    planes = np.random.default_rng(item).integers(0, 256, (item, 70_001), np.uint8)
+    one, other = np.empty((2, 70_001), f"u{item}")
+    _inflate._combine_by_numpy(planes, one)
+    unshuffle.combine(planes, other)
+    np.testing.assert_array_equal(one, planes.T.copy().view(f"<u{item}")[:, 0])
+    np.testing.assert_array_equal(one, other)

@@ -21,7 +21,7 @@ from beambook.data._reading.engine import (
     windows,
 )
 from beambook.data._reading.hdf5 import read_by_hdf5
-from beambook.data._reading.inflate import BadChunk, ChecksumDiffers, decode
+from beambook.data._reading.inflate import BadChunk, ChecksumDiffers, decode, expect
 from beambook.data._reading.threads import Job
 
 __all__ = ["COST", "coded_jobs", "decoded"]
@@ -55,6 +55,7 @@ def coded_jobs(
     stop = np.append(first[1:], len(offset))
     chunk = origin.layout.chunk_bytes
     each = max(1, block // COST // chunk)
+    expect(origin.layout, chunk * len(first))
     return [
         Job(
             partial(_read_chunks, origin, pieces, offset, size, output, first[a:b], stop[a:b]),

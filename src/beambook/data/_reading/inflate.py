@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 
 from beambook.data._reading.chunks import DEFLATE, FLETCHER32, SHUFFLE, Layout
 
-__all__ = ["BadChunk", "ChecksumDiffers", "decode"]
+__all__ = ["BadChunk", "ChecksumDiffers", "decode", "expect"]
 
 MOST_BY_DEFLATE = 1032  # no stream of deflate inflates to more times its size
 CHECKSUM = 4  # bytes
+WORTH_NUMBA = 64 << 20  # bytes; to load it takes half a second
 BLOCK = 1 << 15  # elements of a step, that they stay in the cache
 
 
@@ -103,7 +104,7 @@ def _unshuffled(
 ) -> NDArray[np.uint8]:
     """Bytes of an element together again."""
     out = np.empty(len(data), np.uint8) if out is None else out
-    if item in (2, 4) and out.ctypes.data % item == 0:
+    if item in (2, 4, 8) and out.ctypes.data % item == 0:
         _combine(data.reshape(item, -1), out.view(f"<u{item}"))
     else:
         elements = out.reshape(-1, item)
@@ -112,7 +113,7 @@ def _unshuffled(
     return out
 
 
-def _combine(planes: NDArray[np.uint8], out: NDArray[Any]) -> None:
+def _combine_by_numpy(planes: NDArray[np.uint8], out: NDArray[Any]) -> None:
     """Elements from their bytes by shifts, in steps that stay in the processor's cache."""
     room = np.empty(min(BLOCK, len(out)), out.dtype)
     for start in range(0, len(out), BLOCK):
@@ -123,6 +124,23 @@ def _combine(planes: NDArray[np.uint8], out: NDArray[Any]) -> None:
             np.copyto(with_, planes[place, start : start + BLOCK])
             np.left_shift(with_, 8 * place, out=with_)
             np.bitwise_or(to, with_, out=to)
+
+
+_combine: Callable[[NDArray[np.uint8], NDArray[Any]], None] = _combine_by_numpy
+
+
+_decoded = 0
+
+
+def expect(layout: Layout, size: int) -> None:
+    """So many bytes will be decoded: where they have become many, it pays to load numba."""
+    global _combine, _decoded
+    if SHUFFLE in layout.filters:
+        _decoded += size
+    if _decoded >= WORTH_NUMBA and _combine is _combine_by_numpy:
+        from beambook.data._reading.unshuffle import combine
+
+        _combine = combine
 
 
 def _checked(data: memoryview) -> memoryview:
