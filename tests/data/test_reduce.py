@@ -315,13 +315,22 @@ def test_memory_is_blocks_and_result(exdf, tmp_path, monkeypatch):
     channel[:1].mean(), channel[:1].var()  # compiles
     assert channel.nbytes == 32 << 20
     result = 128 * 256 * 8
-    for threads, name, results in [(1, "mean", 3), (4, "mean", 3), (2, "var", 6)]:
+    for threads, name, results in [(1, "mean", 3), (4, "mean", 3 + 3), (2, "var", 6 + 2)]:
         tracemalloc.start()
         found = getattr(channel, name)(threads=threads)
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         assert found.attrs["frames"] == 512
         assert peak < threads * (1 << 20) + results * result + (1 << 18)
+
+
+def test_large_results_are_there_once(exdf, tmp_path, monkeypatch):
+    channel = write(exdf, tmp_path / "r0001", np.arange(600.0).reshape(20, 30), [10, 10])
+    expected = channel.statistics("mean", "min", threads=1)
+    monkeypatch.setattr(_reduce, "MOST_STATE", 0)
+    monkeypatch.setattr(_reduce, "BLOCK", 256)
+    monkeypatch.setattr(_reduce, "_each_alone", None)
+    xr.testing.assert_identical(channel.statistics("mean", "min", threads=3), expected)
 
 
 def test_lost_rows_are_an_error(exdf, tmp_path):

@@ -17,7 +17,7 @@ from beambook.data._reading.hdf5 import read_by_hdf5
 from beambook.data._reading.plain import plain_jobs
 from beambook.data._reading.threads import Job
 
-__all__ = ["plan_jobs"]
+__all__ = ["placed", "plan_jobs"]
 
 
 def plan_jobs(
@@ -46,7 +46,7 @@ def plan_jobs(
         return []
     if layout.chunk[1:] != layout.shape[1:]:
         return cell_jobs(origin, pieces, output)
-    pieces, at, size = _placed(layout, pieces)
+    pieces, at, size = placed(layout, pieces)
     jobs: list[Job] = []
     if (at < 0).any():  # never written, or not as the others are
         there = at >= 0
@@ -59,7 +59,7 @@ def plan_jobs(
     return jobs + plain_jobs(origin, pieces, at, output, block=block)
 
 
-def _placed(layout: Layout, pieces: Pieces) -> tuple[Pieces, Int, Int]:
+def placed(layout: Layout, pieces: Pieces) -> tuple[Pieces, Int, Int]:
     """Pieces cut so that each is in one place of the file.
 
     Returns

@@ -114,6 +114,11 @@ class Machine:
 
     # --- for those who share the work -------------------------------------
 
+    @property
+    def ordered(self) -> bool:
+        """Whether the last digit depends on the order in which rows are eaten."""
+        return False
+
     def prepare(self, workers: int) -> None:
         """So many threads will eat at once, each its own range of elements."""
 

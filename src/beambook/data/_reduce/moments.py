@@ -56,6 +56,11 @@ class Moments(Machine):
             self._bound += float(largest.sum())
             self._refuse_if_too_large()
 
+    @property
+    def ordered(self) -> bool:
+        """See `Machine.ordered`."""
+        return not self.exact
+
     def _refuse_if_too_large(self) -> None:
         if self._bound > LARGEST:
             raise DataError("The sum may not fit into 64 bits", hint="Take the mean.")

@@ -24,7 +24,9 @@ class Reducible:
     Blocks of rows are read and added up as they come; at no time is there more in memory than
     4 MiB per thread (or one row, if that is larger; and a chunk that is inflated) and the result
     with what it is made of: 8 bytes for each element (and group) of the result for a sum or mean,
-    16 for the variance of whole numbers of 16 bits, 32 for that of others; 8 more for NaN.
+    16 for the variance of whole numbers of 16 bits, 32 for that of others; 8 more for NaN. Where
+    the order of rows does not matter, each thread has a result of its own, if that takes less than
+    64 MiB in all.
 
     NaN is left out and counted, and so are trains without data. Whole numbers are summed exactly;
     the result does not depend on the number of threads.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import prod
 from typing import Any
@@ -14,6 +14,7 @@ from beambook.data._detector.mask import Mask
 from beambook.data._hdf5 import StoredFile
 from beambook.data._reading.read import Plan, read_plans
 from beambook.data._reading.roi import Roi
+from beambook.data._reading.stream import Stream
 
 __all__ = ["Work"]
 
@@ -122,10 +123,20 @@ class Work:
             mask=self.mask and (self.mask[0].part(start, stop), self.mask[1]),
         )
 
-    def blocks(self, rows: int) -> Iterator[Work]:
-        """Cut it in blocks of so many rows."""
-        for start in range(0, self.rows, rows):
-            yield self.part(start, min(start + rows, self.rows))
+    def _plans(self) -> list[Plan]:
+        begin = self._begin
+        plans = []
+        for number in np.flatnonzero(np.bincount(self.of)):
+            mine = self.of == number
+            file, dataset = self.sets[number]
+            plans.append(Plan(file, dataset, self.source[mine], begin[mine], self.count[mine]))
+        return plans
+
+    def stream(self, rows: int) -> Stream | None:
+        """What reads it in blocks of so many rows, if they are stored as they are in memory."""
+        if self.mask is not None:
+            return None
+        return Stream.of(self._plans(), self.roi, self.dtype, rows=rows, total=self.rows)
 
     def read(self, out: NDArray[Any]) -> None:
         """Read all rows, in this thread.
@@ -139,13 +150,7 @@ class Work:
         DamagedFile
             Rows cannot be read.
         """
-        begin = self._begin
-        plans = []
-        for number in np.unique(self.of):
-            mine = self.of == number
-            file, dataset = self.sets[number]
-            plans.append(Plan(file, dataset, self.source[mine], begin[mine], self.count[mine]))
-        read_plans(plans, out.reshape(len(out), *self.roi.shape), self.roi, threads=1)
+        read_plans(self._plans(), out.reshape(len(out), *self.roi.shape), self.roi, threads=1)
         if self.mask is not None:
             work, mask = self.mask
             reasons = np.empty(out.shape, work.dtype)
