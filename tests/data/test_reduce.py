@@ -7,6 +7,7 @@ from itertools import pairwise
 
 import h5py
 import numpy as np
+import pandas as pd
 import pytest
 import xarray as xr
 from hypothesis import HealthCheck, Phase, given, settings
@@ -248,8 +249,9 @@ def test_where_it_is_from_and_what_is_missing(small_run):
     xgm = run["SA2_XTD1_XGM/XGM/DOOCS:output", "data.intensityTD"]
     mean = xgm.mean()
     assert mean.dims == ("pulse",)
-    assert mean.attrs == {"units": "µJ", "run": "r0001", "source": xgm.source, "key": xgm.key,
-                          "frames": 20}  # fmt: skip
+    assert mean.attrs == {
+        "units": "µJ", "run": xgm.origin.run, "source": xgm.source, "key": xgm.key, "frames": 20
+    }  # fmt: skip
     assert xgm.var().attrs["units"] == "(µJ)²"
     assert xgm.histogram(4).bin.attrs == {"units": "µJ"}
     image = run["MID_DET_AGIPD1M-1/DET/0CH0:xtdf", "image.data"]
@@ -273,6 +275,117 @@ def test_by_a_scanned_motor(exdf, tmp_path):
     assert found.attrs["frames_left_out"] == 2
 
 
+def series(channel, drop=()):
+    trains = [t for t in channel.train_ids.tolist() if t not in drop]
+    return pd.Series(np.array(trains) % 7 + 0.5, pd.Index(trains, name="train"), name="step")
+
+
+def labelled(channel, **options):
+    """By hand: the mean of each step."""
+    values, trains = channel.ndarray(), channel.train_id_coordinates()
+    labels = options["labels"].reindex(trains).to_numpy()
+    return {step: values[labels == step].mean(0) for step in np.unique(labels[labels == labels])}
+
+
+def test_labels_of_trains_are_matched_whatever_holds_them(exdf, tmp_path):
+    values = np.arange(20.0).reshape(10, 2)
+    channel = write(exdf, tmp_path / "r0001", values, [1, 1, 0, 1, 2, 1, 1, 1, 1, 1])
+    steps = series(channel, drop=[100])[::-1]  # as many as there are with data, in another order
+    assert len(steps) == len(np.unique(channel.train_id_coordinates()))
+    expected = labelled(channel, labels=steps)
+    array = steps.to_xarray().assign_attrs(units="mm")
+    unnamed = steps.set_axis(pd.Index(steps.index.to_numpy()))
+    two = pd.DataFrame({"step": steps})
+    for by in [steps, unnamed, two, array]:
+        found = channel.statistics("mean", by=by)
+        assert dict(zip(found.step.values, found["mean"].values[:, 0], strict=True)) == {
+            step: rows[0] for step, rows in expected.items()
+        }
+        assert found.attrs["frames_left_out"] == 1
+    assert found.step.attrs == {"units": "mm"}
+
+
+def test_labels_by_another_channel(exdf, tmp_path):
+    values = np.arange(8.0).reshape(4, 2)
+    channel = write(exdf, tmp_path / "a", values, [1, 0, 2, 1])
+    other = write(exdf, tmp_path / "b", np.array([5.0, 7.0, 5.0]), [1, 1, 1])  # 100, 101, 102
+    found = channel.statistics("mean", by=other)
+    assert found[other.xarray().name].values.tolist() == [5]
+    assert found["mean"].values[0].tolist() == values[:3].mean(0).tolist()
+    assert found.attrs["frames_left_out"] == 1
+    xr.testing.assert_identical(found, channel.statistics("mean", by=other.xarray()))
+    with pytest.raises(DataError, match=r"shape \[2\]"):
+        other.mean(by=channel)
+
+
+def test_labels_of_rows_have_to_be_of_these_rows(exdf, tmp_path):
+    values = np.arange(5.0)
+    channel = write(exdf, tmp_path / "a", values, [2, 1, 2])
+    own = channel.series() % 2
+    assert channel.mean(by=own).values.tolist() == [2, 2]
+    other = write(exdf, tmp_path / "b", values, [1, 2, 2])
+    for by in [own, channel, channel.xarray()]:
+        with pytest.raises(DataError, match="several labels for a train"):
+            other.mean(by=by)
+    for by in [own.reset_index(drop=True)[1:], own.set_axis(list("abcde"))]:
+        with pytest.raises(DataError, match="neither trains nor rows"):
+            other.mean(by=by)
+    assert other.mean(by=own.reset_index(drop=True)).values.tolist() == [2, 2]
+    elsewhere = pd.Series([1.0], pd.Index([99], name="train"))
+    with pytest.raises(DataError, match="the rows are of trains 100 to 102"):
+        channel.mean(by=elsewhere)
+    with pytest.raises(DataError, match="2 columns"):
+        channel.mean(by=pd.DataFrame({"a": own, "b": own}))
+    with pytest.raises(DataError, match="no labels in dict"):
+        channel.mean(by={})
+
+
+def test_labels_of_other_pulses_are_refused(small_run):
+    image = open_run(small_run, aliases={})["MID_DET_AGIPD1M-1/DET/0CH0:xtdf", "image.data"]
+    cells = image.beside("pulseId").xarray()[:, 0]
+    assert image.mean(by=cells, roi=np.s_[0]).sizes["slow_scan"]
+    with pytest.raises(DataError, match="other pulses"):
+        image.mean(by=cells.assign_coords(pulse=cells.pulse + 1))
+
+
+def test_by_memory_cell_of_one_module(exdf, tmp_path):
+    cell = np.array([[0], [1], [0], [1]], "u2")
+    channel = write(exdf, tmp_path / "r0001", np.arange(4.0), [2, 2], cellId=cell)
+    found = channel.mean(by="cell")
+    assert found.cell.values.tolist() == [0, 1]
+    assert found.values.tolist() == [1, 2]
+    with pytest.raises(DataError, match='Group by "train", "cell", or by one label'):
+        channel.mean(by="gain")
+
+
+def test_axes_of_nexus_stay(tmp_path):
+    path = tmp_path / "a.nxs"
+    with h5py.File(path, "w") as file:
+        data = file.create_group("entry/data")
+        data.attrs.update(NX_class="NXdata", signal="I", axes=["t", "x"])
+        file["entry"].attrs["NX_class"] = "NXentry"
+        data["I"] = np.arange(6.0).reshape(2, 3)
+        data["t"], data["x"] = [1.0, 2.0], [0.0, 1, 3, 6]
+        data["x"].attrs["units"] = "mm"
+    channel = open_file(path)["data/I"]
+    mean = channel.mean()
+    assert mean.x.values.tolist() == [0.5, 2, 4.5]
+    assert mean.x.attrs["units"] == "mm"
+    assert mean.x_left.values.tolist() == [0, 1, 3]
+    assert "x" not in channel.mean(roi=np.s_[::-1]).coords
+    assert "x" not in channel.mean(roi=np.s_[1:]).coords
+    assert channel.histogram(2).dims == ("bin",)
+
+
+def test_text_and_large_numbers_are_labels(exdf, tmp_path):
+    channel = write(exdf, tmp_path / "r0001", np.arange(3.0), [1, 1, 1])
+    for labels in [["a", "b"], [2**60, 2**60 + 1]]:
+        by = pd.Series(labels, pd.Index([100, 102], name="train"))
+        found = channel.mean(by=by)
+        assert found.group.values.tolist() == labels
+        assert found.values.tolist() == [0, 2]
+
+
 def test_only_good_elements(exdf, tmp_path):
     values = np.arange(12, dtype="u2").reshape(4, 3)
     channel = write(exdf, tmp_path / "r0001", values, [2, 2])
@@ -282,6 +395,10 @@ def test_only_good_elements(exdf, tmp_path):
     assert found["sum"].values.tolist() == [18, 0, 26]
     assert found["count"].values.tolist() == [4, 0, 4]
     assert channel.histogram(2, (0, 12), where=good).sum() == 8
+    assert found.attrs["elements_left_out"] == 1
+    assert channel.histogram(2, (0, 12), where=good).attrs["elements_left_out"] == 1
+    assert channel.mean(roi=np.s_[1:]).attrs["roi"] == "1:"
+    assert channel.mean(roi=np.s_[..., [0, 2]]).attrs["roi"] == "..., array of 2"
     with pytest.raises(ParameterError, match="bool"):
         channel.mean(where=[1, 0, 1])
 
@@ -291,7 +408,7 @@ def test_mistakes_say_what_to_do(small_run):
     xgm = run["SA2_XTD1_XGM/XGM/DOOCS:output", "data.intensityTD"]
     with pytest.raises(ParameterError, match="'mean'"):
         xgm.statistics("maen")
-    with pytest.raises(DataError, match="cellId"):
+    with pytest.raises(DataError, match='Group by "train", or by one label'):
         xgm.mean(by="pulse")
     with pytest.raises(DataError, match="20 rows"):
         xgm.mean(by=[1, 2])
@@ -299,6 +416,10 @@ def test_mistakes_say_what_to_do(small_run):
         xgm.mean(by=xr.DataArray([1, 2], dims=["train"]))
     with pytest.raises(DataError, match="object"):
         run["MID_EXP_SAM/MOTOR/X", "state"].mean()
+    with pytest.raises(ParameterError, match=r"\.xarray\(\)\.mean"):
+        xgm.mean(axis=0)
+    with pytest.raises(ParameterError, match="There is by, roi"):
+        xgm.std(wheer=None)
     for bins in [0, [1], [3, 2, 1], [0, np.nan]]:
         with pytest.raises(ParameterError):
             xgm.histogram(bins, (0, 1))

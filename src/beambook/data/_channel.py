@@ -168,7 +168,7 @@ class Channel(Described, Reducible):
     @cached_property
     def _used(self) -> tuple[int, ...]:
         """Parts that have rows of the selected trains; the source's first if none has."""
-        used = np.unique(self._rows.part[self._rows.count > 0])
+        used = np.flatnonzero(np.bincount(self._rows.part[self._rows.count > 0]))
         return tuple(int(n) for n in used) or self.store.sources[self.source][:1]
 
     @property
@@ -378,7 +378,7 @@ class Channel(Described, Reducible):
         count = np.diff(np.append(target[first], target[-1:] + count[-1:]))
         part, source, target = part[first], source[first], target[first]
         plans = []
-        for number in np.unique(part).tolist():
+        for number in np.flatnonzero(np.bincount(part)).tolist():
             of = part == number
             file, dataset = self.store.parts[number].file, self._checked(number).dataset
             plans.append(Plan(file, dataset, source[of], target[of], count[of]))
@@ -528,6 +528,8 @@ class Channel(Described, Reducible):
 
     def _numbers_beside(self, name: str) -> NDArray[Any] | None:
         beside = self.pulse_ids if name == "pulse" else self.beside(name)
+        if beside is None and name == "cell":
+            beside = self.beside("cellId")
         rows = self.shape[:1]
         if beside is None or beside.shape[:1] != rows or any(n != 1 for n in beside.entry_shape):
             return None

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = ["ReducibleStack"]
 
+HISTOGRAM = ("nan", "below", "above")  # counts of values in no bin
+
 
 class ReducibleStack(Reducible):
     """Gives a stack of modules its reductions, each module over the frames that it has.
@@ -97,7 +99,7 @@ class _Module(Reducible):
     def reduced_rows(self, by: Any, roi: Any) -> Rows:
         """See `Reducible`."""
         channel = self.channel
-        ids = by if by in ("pulse", "cell") else ""
+        ids = by if isinstance(by, str) and by in ("pulse", "cell") else ""
         reading = Reading(channel, roi, ids=ids)
         block = reading.block(range(self.position, self.position + 1), 0, reading.laid_out.size)
         places = _places(block.plans)
@@ -147,7 +149,7 @@ def _side_by_side(found: list[tuple[_Module, xr.Dataset]]) -> xr.Dataset:
     )  # fmt: skip
     counts = {
         name: ("module", np.array([note.get(name, 0) for note in notes], np.int64))
-        for name in ("frames", "missing", "frames_left_out", "nan", "below", "above")
+        for name in ("frames", "missing", "frames_left_out", "elements_left_out", *HISTOGRAM)
         if any(name in note for note in notes)
     }
     whole.attrs = {n: v for n, v in notes[0].items() if n not in counts}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +17,8 @@ from beambook.data._nexus.events import SINCE_START
 from beambook.data._nexus.format import NexusPart
 from beambook.data._nexus.read import read_field
 from beambook.data._nexus.tree import Field
+from beambook.data._reading.roi import Roi
+from beambook.data._reduce.rows import Rows
 from beambook.data._source import Source
 from beambook.errors import KeyNotFound
 
@@ -63,6 +65,18 @@ class EntryChannel(Channel):
         for label, coordinate in axis_coordinates(part.file, keyed, self._positions(), found):
             coords.setdefault(label, coordinate)
         return found.assign_coords(coords)
+
+    def reduced_rows(self, by: Any, roi: Any) -> Rows:
+        """See `Reducible`; with the axes of what the field is shown with."""
+        rows = super().reduced_rows(by, roi)
+        if Roi.of(roi, self.entry_shape).rest:  # perhaps in another order
+            return rows
+        positions, dims = self._positions(), (self.dims[0], *rows.dims)
+        values = np.broadcast_to(np.False_, (len(positions), *rows.entry))
+        shown = xr.DataArray(values, dims=dims)
+        keyed = self._part.keys[self.source][self.key]
+        coords = dict(axis_coordinates(self._part.file, keyed, positions, shown))
+        return replace(rows, coords=coords)
 
     def card(self) -> Card:
         """Describe the field; reads nothing."""

@@ -17,6 +17,8 @@ from beambook.errors import ParameterError, close_names
 
 __all__ = ["Reducible"]
 
+OPTIONS = ("by", "roi", "where", "ddof", "client", "threads")
+
 
 class Reducible:
     """Gives everything that has rows its reductions: over all trains, in bounded memory.
@@ -52,11 +54,12 @@ class Reducible:
         ----------
         *names : str
             Of ``mean, var, std, min, max, sum, count``; by default mean, std, min, max and count.
-        by : str, DataArray or array-like, optional
+        by : str, Channel, DataArray, Series or array-like, optional
             Reduce each group of rows by itself: ``"train"``; ``"pulse"`` where pulse ids are
-            stored; a key beside this one with a number for each row (``"cellId"``); a DataArray
-            over trains (a scanned motor); or a label for each row. Rows with a label NaN, or of
-            trains that have none, are left out and counted.
+            stored; ``"cell"`` where memory cells are; a key beside this one with a number for
+            each row; a scanned motor as a Channel, a DataArray or a Series over train ids, which
+            are matched; or a label for each row. Rows with a label NaN, or of trains that have
+            none, are left out and counted.
         roi : numpy.s_ expression
             Part of each entry, as of `ndarray`.
         where : array-like of bool, optional
@@ -76,7 +79,7 @@ class Reducible:
             over the axes that it depends on. Means, variances and sums of floats are float64, sums
             of whole numbers int64, extremes of the type of the data (float64 where there is
             none). ``attrs``: ``frames`` (rows used), ``frames_left_out``, ``nan`` (values left
-            out), and as of `xarray`.
+            out), ``roi``, ``elements_left_out`` (by `where`), and as of `xarray`.
 
         Raises
         ------
@@ -107,6 +110,7 @@ class Reducible:
             }
         )
         data = data if good is None else _only_good(data, rows, good)
+        data = data.assign_attrs(_choice(roi, good))
         for name in wanted:
             data[name].attrs = _attrs(name, rows)
         nan = int(machines[0].nan.sum())
@@ -157,11 +161,16 @@ class Reducible:
         assert isinstance(machine, Histogram)  # noqa: S101 for the type checker
         array: xr.DataArray = rows.dataset({"counts": (("bin",), machine.counts)}).counts
         array = array.assign_coords(
-            bin=(edges[1:] + edges[:-1]) / 2, left=("bin", edges[:-1]), right=("bin", edges[1:])
+            {
+                name: ("bin", values, {"units": rows.units} if rows.units else {})
+                for name, values in [
+                    ("bin", (edges[1:] + edges[:-1]) / 2),
+                    ("left", edges[:-1]),
+                    ("right", edges[1:]),
+                ]
+            }
         )
-        for name in ("bin", "left", "right"):
-            array[name].attrs |= {"units": rows.units} if rows.units else {}
-        return array.assign_attrs(rows.notes | machine.left_out)
+        return array.assign_attrs(rows.notes | _choice(roi, good) | machine.left_out)
 
     def _span(self, **options: Any) -> tuple[float, float]:
         found = self.statistics("min", "max", **options)
@@ -201,6 +210,7 @@ class Reducible:
         return self._one("count", options)
 
     def _one(self, name: str, options: Mapping[str, Any]) -> xr.DataArray:
+        _refuse_options(name, options)
         found = self.statistics(name, **options)
         return found[name].assign_attrs({**found.attrs, **found[name].attrs})
 
@@ -211,6 +221,33 @@ def _refuse_unknown(names: tuple[str, ...]) -> None:
             close = close_names(name, NAMES)
             hint = f"Did you mean {close[0]!r}?" if close else f"There is {', '.join(NAMES)}."
             raise ParameterError(f"There is no statistic {name!r}", hint=hint)
+
+
+def _refuse_options(name: str, options: Mapping[str, Any]) -> None:
+    for option in options:
+        if option in OPTIONS:
+            continue
+        hint = f"There is {', '.join(OPTIONS)}."
+        if option in ("axis", "dim"):
+            hint = f"Over other axes: .xarray().{name}(...)."
+        raise ParameterError(f"{name}() is over the trains; it takes no {option!r}", hint=hint)
+
+
+def _choice(roi: Any, good: NDArray[np.bool_] | None) -> dict[str, Any]:
+    """Which elements were used, for who reads the result later."""
+    parts = roi if isinstance(roi, tuple) else (roi,)
+    text = {"roi": ", ".join(map(_part, parts))} if parts else {}
+    return text | ({} if good is None else {"elements_left_out": int(np.count_nonzero(~good))})
+
+
+def _part(item: Any) -> str:
+    """As it is written between brackets."""
+    if item is Ellipsis:
+        return "..."
+    if not isinstance(item, slice):
+        return f"array of {np.size(item)}" if np.ndim(item) else str(item)
+    ends = [item.start, item.stop] + ([] if item.step is None else [item.step])
+    return ":".join("" if end is None else str(end) for end in ends)
 
 
 def _histogram(shape: Any, edges: NDArray[np.float64], used: Any) -> tuple[Histogram, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import xarray as xr
@@ -32,6 +32,8 @@ class Rows:
     units : str
     attrs : mapping of str to object
         Where it is from, and counts of what is missing.
+    coords : mapping of str to DataArray
+        Of the axes of a row.
     """
 
     work: Work
@@ -40,6 +42,7 @@ class Rows:
     dims: tuple[str, ...]
     units: str
     attrs: Mapping[str, Any]
+    coords: Mapping[str, xr.DataArray] = field(default_factory=dict)
 
     @property
     def shape(self) -> Shape:
@@ -70,5 +73,9 @@ class Rows:
             name: (self.lead + dims, values if self.lead else values[0])
             for name, (dims, values) in variables.items()
         }
-        coords = {self.groups.name: self.groups.labels} if self.lead else {}
+        dims = {dim for axes, _ in named.values() for dim in axes}
+        coords: dict[str, Any] = {n: c for n, c in self.coords.items() if dims.issuperset(c.dims)}
+        if self.lead:
+            units = {"units": self.groups.units} if self.groups.units else {}
+            coords[self.groups.name] = (self.lead, self.groups.labels, units)
         return xr.Dataset(named, coords, self.notes)
