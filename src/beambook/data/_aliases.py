@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ import yaml
 from beambook.card import Card, Described, Table
 from beambook.errors import AliasNotFound, DataError, RunNotFound, close_names
 
-__all__ = ["Alias", "Aliases"]
+__all__ = ["Alias", "Aliases", "Names"]
 
 FIELDS = ("source", "key", "pulses", "fill", "units", "dim")
 Pulses = str | tuple[int, ...] | tuple[str, str]
@@ -57,10 +57,13 @@ class Aliases(Described, Mapping[str, Alias]):
     ----------
     files : tuple of Path
         Where they come from.
+    weak : frozenset of str
+        Names that give way to others, see `as_defaults`.
     """
 
     _by_name: Mapping[str, Alias] = field(default_factory=dict)
     files: tuple[Path, ...] = ()
+    weak: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, definition: Mapping[str, Any] | str | Path) -> Aliases:
@@ -77,6 +80,8 @@ class Aliases(Described, Mapping[str, Alias]):
         DataError
             It cannot be read as aliases; says which entry.
         """
+        if isinstance(definition, Aliases):
+            return definition
         if isinstance(definition, Mapping):
             return cls({}).and_(_parse(definition, "the aliases"))
         path = Path(definition)
@@ -88,17 +93,30 @@ class Aliases(Described, Mapping[str, Alias]):
         Raises
         ------
         DataError
-            Two say different things of the same name.
+            Two say different things of the same name. Where one says nothing but the source and
+            key that the other names, too, the other stays.
         """
         merged = dict(self._by_name)
+        weak = others.weak if isinstance(others, Aliases) else frozenset()
         for alias in others.values():
-            known = merged.setdefault(_plain(alias.name), alias)
-            if replace(known, name="") != replace(alias, name=""):
-                raise DataError(
-                    f"{alias.name!r} is a conflicting alias with two meanings: {known} and {alias}"
-                )
+            name = _plain(alias.name)
+            known = merged.setdefault(name, alias)
+            if _only_names(known, alias) or name in self.weak:
+                merged[name] = alias
+            elif not _only_names(alias, known) and name not in weak:
+                _refuse_conflict(known, alias)
         files = (*self.files, *(others.files if isinstance(others, Aliases) else ()))
-        return Aliases(merged, tuple(dict.fromkeys(files)))
+        firm = (self._by_name.keys() - self.weak) | ({_plain(n) for n in others} - weak)
+        return Aliases(merged, tuple(dict.fromkeys(files)), frozenset(merged.keys() - firm))
+
+    def as_defaults(self) -> Aliases:
+        """The same, which give way to others of the same name instead of being in conflict."""
+        return replace(self, weak=frozenset(self._by_name))
+
+    def firm(self) -> Aliases:
+        """Those that are not defaults."""
+        kept = {name: a for name, a in self._by_name.items() if name not in self.weak}
+        return Aliases(kept, self.files)
 
     def __getitem__(self, name: str) -> Alias:
         try:
@@ -121,6 +139,35 @@ class Aliases(Described, Mapping[str, Alias]):
         facts = {"names": str(len(self))}
         facts |= {"files": ", ".join(map(str, self.files))} if self.files else {}
         return Card("Aliases", "", facts, (Table(("name", "source", "key", "says"), rows),))
+
+
+@dataclass(frozen=True, eq=False)
+class Names:
+    """Names to offer for one that is not there: aliases only if one is close to it.
+
+    What does not look like any of them is told how many sources there are; looked up only when
+    the message is shown.
+    """
+
+    sources: Iterable[str]
+    aliases: Iterable[str]
+    asked: str
+
+    def __iter__(self) -> Iterator[str]:
+        yield from self.sources
+        yield from close_names(self.asked, self.aliases)
+
+
+def _refuse_conflict(known: Alias, alias: Alias) -> None:
+    if replace(known, name="") != replace(alias, name=""):
+        raise DataError(
+            f"{alias.name!r} is a conflicting alias with two meanings: {known} and {alias}"
+        )
+
+
+def _only_names(alias: Alias, other: Alias) -> bool:
+    """Whether it says of the same source and key nothing more than that."""
+    return replace(alias, name="") == Alias("", other.source, other.key)
 
 
 def _plain(name: str) -> str:

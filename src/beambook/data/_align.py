@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from beambook.data._aliases import Alias
 from beambook.data._channel import Channel
 from beambook.data._findings import warn
 from beambook.data._pulses import Places, places
@@ -87,6 +89,8 @@ class _Member:
             "trains_missing": int(np.count_nonzero(counts == 0)),
             "trains_dropped": int(np.count_nonzero((counts > 0) & ~trains)),
         }
+        if self.channel.alias is not None:
+            report["alias"] = self.channel.alias.name
         if self.places is not None:
             unknown = self.places.unknown & (counts > 0)
             report["trains_without_pulse_ids"] = int(np.count_nonzero(unknown))
@@ -95,7 +99,7 @@ class _Member:
 
 
 def _member(run: Run, name: str, item: Any) -> _Member:
-    channel = run.channel(item)
+    channel = _as_named(run, run.channel(item))
     have = np.asarray(channel.data_counts(labelled=False)) > 0
     dims = channel.dims
     said = channel.alias is not None and channel.alias.pulses is not None
@@ -105,11 +109,45 @@ def _member(run: Run, name: str, item: Any) -> _Member:
     return _Member(channel, found, have & ~found.unknown)
 
 
+def _as_named(run: Run, channel: Channel) -> Channel:
+    """With what the alias file says of it, where that is one thing only."""
+    if channel.alias is not None:
+        return channel
+    said: dict[Alias, Alias] = {}
+    for alias in run.aliases.values():
+        if _says_of(alias, channel):
+            said.setdefault(replace(alias, name=""), alias)
+    return replace(channel, alias=next(iter(said.values()))) if len(said) == 1 else channel
+
+
+def _says_of(alias: Alias, channel: Channel) -> bool:
+    if alias.source != channel.source or alias.key is None:
+        return False
+    meant = channel.key in (alias.key, f"{alias.key}.value")
+    return meant and bool(alias.pulses is not None or alias.fill is not None or alias.units)
+
+
+def _is_of_another(channel: Channel, run: Run) -> bool:
+    """Whether a channel is of no folder that a run is of."""
+    mine, theirs = (
+        {part.file.path.parent.resolve() for part in store.parts}
+        for store in (run.store, channel.store)
+    )
+    return mine.isdisjoint(theirs)
+
+
 def _common_trains(run: Run, members: Mapping[str, _Member]) -> NDArray[np.bool_]:
     trains = np.logical_and.reduce([m.have for m in members.values()])
     if not trains.any():
         each = "; ".join(f"{n} {_span(run.train_ids[m.have])}" for n, m in members.items())
-        raise AlignmentError(f"The channels have no train in common: {each}")
+        others = [
+            f"{name} is a channel of another run, {m.channel.origin.run}."
+            for name, m in members.items()
+            if _is_of_another(m.channel, run)
+        ]
+        raise AlignmentError(
+            f"The channels have no train in common: {each}", hint=" ".join(others)
+        )
     return np.asarray(trains)
 
 
@@ -273,4 +311,5 @@ def _dataset(
     coords: dict[str, Any] = {"train": ids, "trainId": ("train", ids)}
     if pulses is not None:
         coords["pulse"] = pulses
-    return xr.Dataset(dict(variables), coords, {"alignment": dict(report)})
+    # Text, because formats of files have no attributes with a structure.
+    return xr.Dataset(dict(variables), coords, {"alignment": json.dumps(report)})

@@ -14,7 +14,7 @@ from beambook.data._hdf5 import StoredFile, pool
 from beambook.data._store import Store
 from beambook.errors import DamagedFile
 
-__all__ = ["auxiliary_store"]
+__all__ = ["auxiliary_part", "auxiliary_store"]
 
 LISTED = "METADATA/auxiliarySources"
 KINDS = ("reduction", "errata")
@@ -56,6 +56,11 @@ def auxiliary_store(parts: Iterable[Part], *, suspect: bool) -> Store:
             name = f"{entry.aggregator}@{entry.source}" if prefix else entry.source
             named.setdefault(entry.part.file, {})[name] = entry
     return Store.of([_part(file, those) for file, those in named.items()], suspect=suspect)
+
+
+def auxiliary_part(part: Part) -> Part:
+    """What is beside the data in one file, under the names that are stored."""
+    return _part(part.file, {entry.source: entry for entry in _entries(part)})
 
 
 def _needs_prefix(entries: Sequence[_Entry]) -> bool:

@@ -12,7 +12,7 @@ import numpy as np
 import xarray as xr
 
 from beambook.card import Card, Described
-from beambook.data._aliases import Alias, Aliases
+from beambook.data._aliases import Alias, Aliases, Names
 from beambook.data._align import align
 from beambook.data._auxiliary import auxiliary_store
 from beambook.data._channel import Channel
@@ -299,7 +299,7 @@ class Run(Familiar, Described):
         SourceNotFound
         """
         if name not in self.selection:
-            known = [*self.all_sources, *self.aliases]
+            known = Names(self.all_sources, self.aliases, name)
             raise SourceNotFound(name, known, where=self.name or "the run")
         return Source(self.store, name, self.train_ids, self.selection[name])
 
@@ -544,10 +544,12 @@ class Run(Familiar, Described):
 
         Trains and pulse ids are those that all channels have. A pulse that a channel lacks in
         single trains, and a fill value, is NaN there. What did not match is counted, channel by
-        channel, in ``attrs["alignment"]``.
+        channel, in ``attrs["alignment"]``: JSON text, so that the table can be saved
+        (``to_netcdf``); ``json.loads`` makes a dictionary of it.
 
         Which pulse an entry belongs to is said by the alias file (``pulses:``), or by a pulse id
-        stored beside the data; it is never guessed.
+        stored beside the data; it is never guessed. What is named by source and key is treated
+        as its alias says, unless several aliases of it say different things.
 
         Parameters
         ----------

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from beambook.data._aliases import Names
 from beambook.data._channel import Channel
 from beambook.data._findings import warn
 from beambook.data._interop.native import native
@@ -33,7 +34,8 @@ def expand(run: Run, chosen: Any, key: str = "*") -> Selection:
     chosen : str, iterable, mapping, Run, Source or Channel
         A pattern of sources (with `key` a pattern of keys); patterns or pairs of patterns; a
         mapping of sources to sets of keys (empty or None for all); or something selected
-        before. Aliases are understood where they match exactly.
+        before. Aliases are understood where they match exactly; with a key, that of a channel
+        names its source.
     key : str
 
     Returns
@@ -70,11 +72,12 @@ def _exact(run: Run, name: str, keys: Iterable[str] | None) -> Selection:
 def _match(run: Run, pattern: str, key: str) -> Selection:
     if pattern in run.aliases and pattern not in run.all_sources:
         alias = run.aliases[pattern]
-        return _exact(run, alias.source, {alias.key or key} - {"*"})
+        asked = alias.key if key == "*" else key  # a key of its own counts before the alias's
+        return _exact(run, alias.source, {asked or "*"} - {"*"})
     matches = re.compile(translate(pattern)).match
     sources = [run.source_data(name) for name in run.all_sources if matches(name)]
     if not sources:
-        raise SourceNotFound(pattern, [*run.all_sources, *run.aliases], where=run.name)
+        raise SourceNotFound(pattern, Names(run.all_sources, run.aliases, pattern), where=run.name)
     if key == "*":
         return {source.source: source.selected for source in sources}
     found = {s.source: keys for s in sources if (keys := s.match_keys(key))}

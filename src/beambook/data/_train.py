@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from beambook.card import Card, Described, Table
+from beambook.data._aliases import Aliases, Names
 from beambook.errors import KeyNotFound, SourceNotFound
 
 if TYPE_CHECKING:
@@ -24,7 +25,8 @@ class Train(Described, Mapping[str, dict[str, Any]]):
     """One train id with the data of all its sources.
 
     A mapping of sources to mappings of keys, as EXtra-data's: ``train[source][key]``. Also
-    ``train[source, key]``, where ``.value`` may be left out.
+    ``train[source, key]``, where ``.value`` may be left out, and ``train[alias]``: the value of
+    a channel, or the mapping of a source.
 
     Attributes
     ----------
@@ -32,16 +34,23 @@ class Train(Described, Mapping[str, dict[str, Any]]):
         Train id.
     run : str
         Name of the run it is from.
+    aliases : Aliases
+        Short names.
     """
 
     id: int
     _data: dict[str, dict[str, Any]]
     run: str = ""
+    aliases: Aliases = field(default_factory=Aliases)
 
     def __getitem__(self, item: str | tuple[str, str]) -> Any:
         source, key = item if isinstance(item, tuple) else (item, None)
+        if source not in self._data and source in self.aliases:
+            alias = self.aliases[source]
+            source, key = alias.source, alias.key if key is None else key
         if source not in self._data:
-            raise SourceNotFound(source, list(self._data), where=f"train {self.id}")
+            names = Names(self._data, self.aliases, source)
+            raise SourceNotFound(source, names, where=f"train {self.id}")
         found = self._data[source]
         if key is None:
             return found
@@ -102,7 +111,7 @@ def read_trains(run: Run, *, keep_dims: bool = False, old_names: bool = False) -
                 data[channel.source][channel.key] = next(trains)[1]
         for name, new in twins.items():
             data[name] = data[new] | data[name]
-        yield Train(train_id, data, run.name)
+        yield Train(train_id, data, run.name, run.aliases)
 
 
 def _same_keys(run: Run, one: str, other: str) -> bool:

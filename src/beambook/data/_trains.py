@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
@@ -49,9 +50,10 @@ def choose_trains(train_ids: TrainIds, choice: Any) -> TrainIds:
     ----------
     train_ids : ndarray of uint64, (trains,)
         Ascending.
-    choice : slice, int, list, ndarray, DataArray, by_id or by_index
+    choice : slice, int, list, ndarray, DataArray, Series, by_id or by_index
         Positions; a condition (as many booleans as trains, or a DataArray of booleans with
-        a coordinate ``trainId`` or ``train``); ids within `by_id`.
+        a coordinate ``trainId`` or ``train``, or a Series of booleans over train ids); ids
+        within `by_id` (EXtra-data's, too).
 
     Returns
     -------
@@ -72,16 +74,20 @@ def choose_trains(train_ids: TrainIds, choice: Any) -> TrainIds:
     >>> choose_trains(ids, by_id[101:]).tolist(), choose_trains(ids, slice(2)).tolist()
     ([101, 103], [100, 101])
     """
+    choice = _ours(choice)
     if isinstance(choice, by_index):
         choice = choice.value
     if isinstance(choice, by_id):
         return _by_id(train_ids, choice.value)
     if isinstance(choice, xr.DataArray):
         return _by_condition(train_ids, choice)
+    if isinstance(choice, pd.Series):
+        return _by_series(train_ids, choice)
     if isinstance(choice, slice):
         return np.sort(train_ids[choice])
     if not isinstance(choice, list | tuple | np.ndarray) and not _is_whole(choice):
-        raise TypeError(f"Trains are chosen by slice, list, condition or by_id, not {choice!r}")
+        kind = type(choice).__name__
+        raise TypeError(f"Trains are chosen by slice, list, condition or by_id, not by {kind}")
     return _by_position(train_ids, np.asarray(choice))
 
 
@@ -168,6 +174,22 @@ def _by_condition(train_ids: TrainIds, condition: xr.DataArray) -> TrainIds:
     if condition.dtype != bool or name is None or condition.ndim != 1:
         raise DataError("A condition is a one-dimensional array of booleans labelled by train id")
     return np.intersect1d(train_ids, condition[name].values[condition.values]).astype(np.uint64)
+
+
+def _by_series(train_ids: TrainIds, condition: pd.Series[Any]) -> TrainIds:
+    if condition.dtype != bool or condition.index.dtype.kind not in "iu":
+        raise DataError("A condition is a Series of booleans over train ids")
+    if len(condition) and len(train_ids) and not np.isin(condition.index, train_ids).any():
+        raise DataError(f"The condition is about none of the {_span(train_ids)}")
+    return np.intersect1d(train_ids, condition.index[condition.to_numpy()]).astype(np.uint64)
+
+
+def _ours(choice: Any) -> Any:
+    """EXtra-data's `by_id` and `by_index` as ours, without importing it."""
+    kind = type(choice)
+    if kind.__module__.partition(".")[0] != "extra_data" or not hasattr(choice, "value"):
+        return choice
+    return {"by_id": by_id, "by_index": by_index}.get(kind.__name__, lambda _: choice)(choice.value)
 
 
 def _by_id(train_ids: TrainIds, wanted: Any) -> TrainIds:
