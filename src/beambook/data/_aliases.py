@@ -101,9 +101,11 @@ class Aliases(Described, Mapping[str, Alias]):
         for alias in others.values():
             name = _plain(alias.name)
             known = merged.setdefault(name, alias)
+            if _only_names(alias, known):
+                continue
             if _only_names(known, alias) or name in self.weak:
                 merged[name] = alias
-            elif not _only_names(alias, known) and name not in weak:
+            elif name not in weak:
                 _refuse_conflict(known, alias)
         files = (*self.files, *(others.files if isinstance(others, Aliases) else ()))
         firm = (self._by_name.keys() - self.weak) | ({_plain(n) for n in others} - weak)

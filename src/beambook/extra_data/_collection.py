@@ -323,19 +323,20 @@ class DataCollection(Getters, ShortNames, Outputs):
             A name is not there.
         """
         with matched(seln_or_source_glob):
-            run = self._run.select(
+            run = self._run.drop_aliases().select(  # short names are for `alias.select`
                 seln_or_source_glob,
                 key_glob,
                 require_all=require_all,
                 require_any=require_any,
                 warn_drop_trains_frac=warn_drop_trains_frac,
             )
-        return self._with(run)
+        return self._with(replace(run, aliases=self._run.aliases))
 
     def deselect(self, seln_or_source_glob: Any, key_glob: str = "*") -> Self:
         """Everything but some of the sources and keys; takes what `select` takes."""
         with matched(seln_or_source_glob):
-            return self._with(self._run.deselect(seln_or_source_glob, key_glob))
+            run = self._run.drop_aliases().deselect(seln_or_source_glob, key_glob)
+        return self._with(replace(run, aliases=self._run.aliases))
 
     def select_trains(self, train_range: Any) -> Self:
         """The same sources for some of the trains; also as ``run[:10]``.

@@ -86,9 +86,10 @@ class Getters:
         self, labelled: bool = False, *, pydatetime: bool = False, euxfel_local_time: bool = False
     ) -> Any:
         """When each train was; see `beambook.Run.train_timestamps`."""
-        return self._run.train_timestamps(
+        times = self._run.train_timestamps(
             labelled=labelled, pydatetime=pydatetime, euxfel_local_time=euxfel_local_time
         )
+        return times.rename_axis("trainId") if labelled else times
 
     def detector_info(self, source: str) -> dict[str, Any]:
         """Frames and pixels of a detector's module; see `beambook.Run.detector_info`."""

@@ -161,8 +161,8 @@ class MultimodKeyData:
     def _named(self, array: Any) -> xr.DataArray:
         """With EXtra-data's names of axes."""
         names = dict(zip(array.dims[2:], _numbered(array.ndim - 2), strict=True))
-        found: xr.DataArray = array.rename({"train": "trainId", **names})
-        return found
+        found: xr.DataArray = array.drop_vars("filled", errors="ignore").rename(None)
+        return found.rename({"train": "trainId", **names})
 
 
 class XtdfImageMultimodKeyData(MultimodKeyData):
@@ -256,7 +256,7 @@ class XtdfImageMultimodKeyData(MultimodKeyData):
         return self._named(self._channel.dask_array(labelled=True, **options))
 
     def _named(self, array: Any) -> xr.DataArray:
-        found: xr.DataArray = array
+        found: xr.DataArray = array.drop_vars("filled", errors="ignore").rename(None)
         if "frame" not in found.dims:
             return found
         levels = [n for n in ("train", "gain", "pulse", "cell") if n in found.coords]

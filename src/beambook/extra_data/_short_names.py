@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, cast
@@ -82,10 +83,12 @@ class ShortNames:
         ValueError
             With `strict`, or if nothing is left.
         """
-        definitions = map(_definition, alias_defs)
+        whole = self._run.with_aliases(*map(_definition, alias_defs))
+        # EXtra-data knows nothing of the defaults: they count where there is nothing else.
+        named = replace(whole, aliases=whole.aliases.firm() or whole.aliases)
         with matched(()):
-            run = self._run.only_aliases(*definitions, strict=strict, require_all=require_all)
-        return self._with(run)
+            run = named.only_aliases(strict=strict, require_all=require_all)
+        return self._with(replace(run, aliases=whole.aliases))
 
     def drop_aliases(self) -> Self:
         """The same without short names."""

@@ -16,6 +16,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from beambook.data._auxiliary import auxiliary_part
 from beambook.data._format import Part
 from beambook.data._hdf5 import pool
 from beambook.data._open import read_part
@@ -295,18 +296,21 @@ class FileAccess(metaclass=_Known):
         return self.control_sources | self.instrument_sources
 
     @cached_property
-    def _auxiliary(self) -> Mapping[str, frozenset[str]]:
-        return auxiliary_sources(self._part)
+    def _auxiliary(self) -> Part:
+        return auxiliary_part(self._part)
+
+    def _beside(self, kind: str) -> frozenset[str]:
+        return frozenset(s for s, its in self._auxiliary.sources.items() if its == kind)
 
     @property
     def reduction_sources(self) -> frozenset[str]:
         """Sources that say what was left out of the data."""
-        return self._auxiliary.get("REDUCTION", frozenset())
+        return self._beside("reduction")
 
     @property
     def errata_sources(self) -> frozenset[str]:
         """Sources that say what went wrong."""
-        return self._auxiliary.get("ERRATA", frozenset())
+        return self._beside("errata")
 
     @property
     def valid_train_ids(self) -> NDArray[np.uint64]:
@@ -341,7 +345,7 @@ class FileAccess(metaclass=_Known):
             There is no such index.
         """
         if (source, group) not in self._index_cache:
-            rows = self._part.rows(source, group)
+            rows = self._of(source).rows(source, group)
             if rows is None:
                 raise KeyError(f"INDEX/{source}/{group} is not in {self.filename}")
             found = rows.first.astype(np.uint64), rows.count.astype(np.uint64)
@@ -357,19 +361,19 @@ class FileAccess(metaclass=_Known):
     def get_keys(self, source: str) -> set[str]:
         """Keys of a source."""
         if source not in self._keys_cache:
-            self._keys_cache[source] = set(self._part.names(self._checked(source)))
+            self._keys_cache[source] = set(self._of(source).names(source))
         return self._keys_cache[source]
 
     def get_run_keys(self, source: str) -> set[str]:
         """Names of the values that are stored once for the run."""
-        return set(self._part.names(self._checked(source), constant=True))
+        return set(self._of(source).names(source, constant=True))
 
     def has_source_key(self, source: str, key: str) -> bool:
         """Whether a source has a key, which is faster than asking for all keys."""
         if source in self._keys_cache:
             return key in self._keys_cache[source]
         if key not in self._known_keys[source]:
-            if self._part.signal(self._checked(source), key) is None:
+            if self._of(source).signal(source, key) is None:
                 return False
             self._known_keys[source].add(key)
         return True
@@ -392,11 +396,14 @@ class FileAccess(metaclass=_Known):
             raise DataError(f"{index_group!r} is no index group of {source}")
         return None
 
-    def _checked(self, source: str) -> str:
-        mine = self.all_sources | self.reduction_sources | self.errata_sources
-        if source not in mine:
+    def _of(self, source: str) -> Part:
+        """The part of the file that a source is in: the data, or what is beside it."""
+        if source in self.all_sources:
+            return self._part
+        if source not in self._auxiliary.sources:
+            mine = self.all_sources | self._auxiliary.sources.keys()
             raise SourceNameError(source, existing=mine)
-        return source
+        return self._auxiliary
 
 
 def _read(filename: str) -> Part:
@@ -413,9 +420,3 @@ def _read(filename: str) -> Part:
 def _unpickled(filename: str, part: Part) -> FileAccess:
     known = file_access_registry.get(filename)
     return FileAccess.of_part(part) if known is None else known
-
-
-def auxiliary_sources(part: Part) -> Mapping[str, frozenset[str]]:
-    """Sources of the sections ``REDUCTION`` and ``ERRATA``, by section."""
-    found: Mapping[str, frozenset[str]] = getattr(part, "auxiliary", {})
-    return found

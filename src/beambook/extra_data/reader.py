@@ -7,9 +7,11 @@ import os
 import shutil
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from fnmatch import filter as matching
 from pathlib import Path
 
+from beambook.data._aliases import Aliases
 from beambook.data._findings import warn
 from beambook.data._layout import folder_name
 from beambook.data._open import open_files
@@ -33,6 +35,7 @@ __all__ = [
 ]
 
 DEFAULT_ALIASES_FILE = "{}/usr/extra-data-aliases.yml"
+OUR_ALIASES_FILE = "usr/beambook-aliases.yml"
 TEMPLATE = "extra-data-aliases-default.yml"
 FOR_EVERYBODY = 0o666
 ORIGINS = {"default": ("proc", "raw"), "all": ("raw", "proc")}
@@ -130,7 +133,9 @@ def open_run(
     include, file_filter, inc_suspect_trains, parallelize
         See `RunDirectory`.
     aliases : str or Path, optional
-        File of short names; ``{}`` in it stands for the proposal's folder.
+        File of short names; ``{}`` in it stands for the proposal's folder. Those of
+        ``usr/beambook-aliases.yml`` are there, too, where they are in no conflict with it; None
+        for none at all.
 
     Raises
     ------
@@ -161,7 +166,9 @@ def open_run(
         opened = found if opened is None else _over(found, opened)
     if opened is None:
         raise RunNotFound(f"No run {name} in {folder}", hint=f"Searched {', '.join(several)}.")
-    return _with_aliases(opened, folder, aliases)
+    named = _with_aliases(opened, folder, aliases)
+    whole = replace(named.__beambook__(), name=f"{folder.absolute().name} {name}")
+    return DataCollection.of_run(whole, ctx_closes=True, is_single_run=opened.is_single_run)
 
 
 def _found(proposal: int | str) -> str:
@@ -183,6 +190,8 @@ def _with_aliases(
 ) -> DataCollection:
     if aliases is None:
         return data
+    if (ours := folder / OUR_ALIASES_FILE).is_file():
+        data = _with_defaults(data, ours)
     path = Path(aliases.format(folder)) if isinstance(aliases, str) else Path(aliases)
     if path != Path(DEFAULT_ALIASES_FILE.format(folder)):
         return data.with_aliases(path)
@@ -195,6 +204,15 @@ def _with_aliases(
     except DataError as error:  # somebody else's mistake must not keep the data from you
         warn(f"No aliases: {error}")
         return data
+
+
+def _with_defaults(data: DataCollection, path: Path) -> DataCollection:
+    try:
+        found = Aliases.of(path).as_defaults()
+    except DataError as error:  # as with EXtra-data's file
+        warn(f"No aliases: {error}")
+        return data
+    return data.with_aliases(found)
 
 
 def _copy_template(folder: Path, path: Path) -> None:

@@ -162,13 +162,15 @@ def find_detector(run: Run, name: str | None = None, **options: Any) -> Detector
     SourceNotFound
         There is none of this name or kind.
     DataError
-        There are several, or no train has data.
+        There are several or none, or no train has data.
     """
     there = identify_detectors(run)
     fit = {n: k for n, k in there.items() if name in (None, n, k.name)}
     if not fit:
+        if name is None:
+            raise DataError(f"There is no area detector in {run.name}")
         known = [*there, *(kind.name for kind in there.values())]
-        raise SourceNotFound(name or "of an area detector", known, where=run.name)
+        raise SourceNotFound(name, known, where=run.name)
     if len(fit) > 1:
         raise DataError(
             f"{run.name} has {len(fit)} area detectors: {', '.join(sorted(fit))}",
