@@ -25,9 +25,16 @@ def as_dataset(found, tmp_path):
         return xr.open_dataset(
             "reference://",
             engine="zarr",
-            mask_and_scale=False,
             backend_kwargs={"consolidated": False, "storage_options": {"fo": str(path)}},
         ).load()
+
+
+def as_zarr(found):
+    files = fsspec.filesystem(
+        "reference", fo=json.loads(found.json()), asynchronous=True, remote_protocol="file",
+        remote_options={"asynchronous": True},
+    )  # fmt: skip
+    return zarr.open_group(zarr.storage.FsspecStore(files), mode="r", zarr_format=2)
 
 
 def write(exdf, folder, lengths, kwargs, *, counts=None, gap=0):
@@ -101,6 +108,56 @@ def test_rows_of_no_selected_train_have_train_id_0(exdf, tmp_path, choice, gap):
     np.testing.assert_array_equal(ids[ids > 0], run[XGM].train_id_coordinates())
 
 
+@pytest.mark.parametrize("dtype", ["f4", "f8", "u2", "i4", "u8", ">i2"])
+@pytest.mark.parametrize("kwargs", [{"chunks": (2, 3)}, {}])
+def test_zeros_stay_and_types_too(exdf, tmp_path, dtype, kwargs):
+    values = np.array([[0, 1, 2], [3, 0, 5], [0, 0, 0], [1, 1, 0]], dtype)
+    block = exdf.instrument(
+        f"{XGM[0]}/data", {"intensityTD": ((3,), dtype)}, data={"intensityTD": values},
+        kwargs=kwargs,
+    )  # fmt: skip
+    exdf.write(tmp_path / "r0001" / "RAW-R0001-DA01-S00000.h5", range(100, 104), [block])
+    run = open_run(tmp_path / "r0001", aliases={})
+    found = run.references(i0=XGM)
+    data = as_dataset(found, tmp_path)
+    assert data.i0.dtype == run[XGM].dtype.newbyteorder("=")
+    np.testing.assert_array_equal(data.i0.values, values)
+    assert data.i0.trainId.dtype == np.uint64
+    group = as_zarr(found)
+    assert group["i0"].dtype == run[XGM].dtype
+    np.testing.assert_array_equal(group["i0"][:], values)
+    np.testing.assert_array_equal(group["trainId"][:], run.train_ids)
+
+
+def test_pulse_ids_are_coordinates(small_run, tmp_path):
+    run = open_run(small_run, aliases={})
+    found = run.references(image=AGIPD)
+    data = as_dataset(found, tmp_path)
+    stored = run[AGIPD].xarray()
+    parts = [data[name] for name in found.arrays["image"]]
+    for id_, own in [("pulseId", "pulse"), ("trainId", "trainId")]:
+        labels = [p[c].values for p in parts for c in p.coords if c.startswith(id_)]
+        np.testing.assert_array_equal(np.concatenate(labels), stored[own].values)
+        assert {label.dtype for label in labels} == {stored[own].dtype}
+
+
+def test_everything_selected(small_run, tmp_path):
+    run = open_run(small_run, aliases={})
+    with pytest.warns(DataWarning, match="channels are not referenced"):
+        found = run.references()
+    data = as_dataset(found, tmp_path)
+    name = "MID_EXP_SAM_MOTOR_X.actualPosition"
+    np.testing.assert_array_equal(data[name].values, run[MOTOR].ndarray())
+    assert len({data[name].dims[0] for names in found.arrays.values() for name in names}) < 5
+    assert len(found.arrays) + len(found.left_out) == sum(
+        len(run[source].channels()) for source in run.sources
+    )
+    only = run.select(MOTOR[0], MOTOR[1]).references()
+    assert name in only.arrays
+    with pytest.raises(DataError, match="nothing is selected"):
+        run.select([]).references()
+
+
 def test_values_in_one_stretch_are_cut(small_run, tmp_path):
     for path in small_run.glob("*DA01*"):
         with h5py.File(path, "r+") as file:
@@ -121,12 +178,9 @@ def test_values_in_one_stretch_are_cut(small_run, tmp_path):
 
 def test_zarr_reads_them_too(exdf, tmp_path):
     run = write(exdf, tmp_path / "r0001", [8, 4], {"chunks": (2, 5, 3), "compression": "gzip"})
-    found = json.loads(json.dumps(run.references(XGM).as_dict()))
-    assert found["version"] == 1
-    files = fsspec.filesystem("reference", fo=found, asynchronous=True, remote_protocol="file",
-                              remote_options={"asynchronous": True})  # fmt: skip
-    group = zarr.open_group(zarr.storage.FsspecStore(files), mode="r", zarr_format=2)
-    array = group["SA2_XTD1_XGM_XGM_DOOCS:output.data.intensityTD"]
+    found = run.references(XGM)
+    assert found.as_dict()["version"] == 1
+    array = as_zarr(found)["SA2_XTD1_XGM_XGM_DOOCS:output.data.intensityTD"]
     np.testing.assert_array_equal(array[:], run[XGM].ndarray())
 
 

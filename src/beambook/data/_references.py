@@ -3,8 +3,9 @@
 What can be referenced are numbers in plain HDF5 data sets, stored in one stretch or in pieces,
 as they are, shuffled, deflated or with Fletcher's checksum. Rows of several files become one
 array where each file's rows begin and end with a piece; else there is one array for each file,
-in which rows that belong to no selected train have the train id 0. Coordinates (train ids, pulse
-ids) are in the references themselves. Anything else is left out, with the reason.
+in which rows that belong to no selected train have the train id 0. Coordinates (``trainId``, and
+``pulseId`` where pulse ids are stored beside the values) are in the references themselves.
+Anything else is left out, with the reason.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ZarrReferences", "references"]
 
+_Ids = dict[str, NDArray[Any]]  # ids of each row, by the name of their array
 LARGEST = 16 << 20  # bytes of a piece where we choose its size
 CODECS = {SHUFFLE: "shuffle", DEFLATE: "zlib", FLETCHER32: "fletcher32"}
 
@@ -115,7 +117,8 @@ def references(run: Run, *channels: Any, **named: Any) -> ZarrReferences:
     ----------
     run : Run
     *channels : str, (source, key), Channel or Alias
-        The array is called as the alias is, or ``SOURCE.key`` with ``_`` for slashes.
+        By default all that are selected. The array is called as the alias is, or ``SOURCE.key``
+        with ``_`` for slashes.
     **named : str, (source, key), Channel or Alias
         Arrays with a name of their own.
 
@@ -129,7 +132,8 @@ def references(run: Run, *channels: Any, **named: Any) -> ZarrReferences:
     DataWarning
         Some cannot: see ``left_out``.
     """
-    wanted = {**{_name(item): item for item in channels}, **named}
+    every = () if channels or named else _all(run)
+    wanted = {**{_name(item): item for item in (*channels, *every)}, **named}
     group = _Group()
     left_out: dict[str, str] = {}
     arrays: dict[str, tuple[str, ...]] = {}
@@ -138,13 +142,19 @@ def references(run: Run, *channels: Any, **named: Any) -> ZarrReferences:
             arrays[name] = tuple(_add(group, name, run.channel(item)))
         except _NotPlain as error:
             left_out[name] = str(error)
-    if left_out and not arrays:
-        name, why = next(iter(left_out.items()))
+    if not arrays:
+        name, why = next(iter(left_out.items()), (run.name, "nothing is selected"))
         raise DataError(f"None of {len(left_out)} channels can be referenced; {name}: {why}")
     if left_out:
-        warn(f"{len(left_out)} channels are not referenced: {', '.join(left_out)}")
+        some = ", ".join([*left_out][:5]) + (" …" if len(left_out) > 5 else "")
+        warn(f"{len(left_out)} channels are not referenced: {some}")
     group.attributes("", {"run": run.name})
     return ZarrReferences(group.refs, arrays, left_out)
+
+
+def _all(run: Run) -> Iterable[Channel]:
+    """All selected channels, source by source."""
+    return (channel for name in sorted(run.sources) for channel in run[name].channels())
 
 
 class _NotPlain(Exception):
@@ -163,8 +173,8 @@ class _Group:
 
     def __init__(self) -> None:
         self.refs: dict[str, Any] = {".zgroup": json.dumps({"zarr_format": 2})}
-        self._lengths: dict[str, int] = {}
-        self._ids: dict[str, bytes] = {}
+        self._axes: dict[tuple[str, int], str] = {}
+        self._rows: dict[tuple[str, bytes], tuple[str, list[str]]] = {}
 
     def attributes(self, name: str, values: Mapping[str, Any]) -> None:
         self.refs[f"{name}/.zattrs".lstrip("/")] = json.dumps(values)
@@ -177,7 +187,8 @@ class _Group:
             {
                 "zarr_format": 2, "shape": list(shape), "chunks": list(chunk),
                 "dtype": dtype.str, "compressor": None, "filters": list(filters) or None,
-                "fill_value": 0, "order": "C",
+                # None: every piece is there, and xarray would read a fill value as NaN.
+                "fill_value": None, "order": "C",
             }
         )  # fmt: skip
 
@@ -190,24 +201,21 @@ class _Group:
             place = ".".join("0" * stored.ndim)
             self.refs[f"{name}/{place}"] = f"base64:{b64encode(stored.tobytes()).decode()}"
 
-    def rows(self, name: str, dim: str, ids: NDArray[np.uint64]) -> tuple[str, str]:
-        """The axis of these train ids and their array; arrays with equal ones share both."""
-        content = ids.tobytes()
-        for ending in ("", f"_{name}"):
-            axis, label = f"{dim}{ending}", f"trainId{ending}"
-            if self._ids.get(axis) == content:
-                return axis, label
-            if axis not in self._ids and f"{label}/.zarray" not in self.refs:
-                break
-        self._ids[axis] = content
-        self.inline(label, ids, [axis])
-        return axis, label
+    def rows(self, name: str, dim: str, ids: _Ids) -> tuple[str, list[str]]:
+        """The axis of rows with these ids and their arrays; arrays with equal ones share them."""
+        key = dim, b"".join(values.tobytes() for values in ids.values())
+        if key not in self._rows:
+            ending = f"_{name}" if any(f"{label}/.zarray" in self.refs for label in ids) else ""
+            axis, labels = f"{dim}{ending}", [f"{label}{ending}" for label in ids]
+            self._rows[key] = axis, labels
+            for label, values in zip(labels, ids.values(), strict=True):
+                self.inline(label, values, [axis])
+        return self._rows[key]
 
     def axis(self, name: str, dim: str, length: int) -> str:
         """A name for an axis that no other axis of another length has."""
-        found = dim if self._lengths.setdefault(dim, length) == length else f"{dim}_{name}"
-        self._lengths[found] = length
-        return found
+        first = all(known != dim for known, _ in self._axes)
+        return self._axes.setdefault((dim, length), dim if first else f"{dim}_{name}")
 
 
 @dataclass(frozen=True)
@@ -237,11 +245,19 @@ def _add(group: _Group, name: str, channel: Channel) -> Iterable[str]:
     pieces = [_Piecewise(s, _plain_layout(s)) for s in _segments(channel)]
     if not pieces:
         raise _NotPlain("there are no rows")
-    ids = channel.train_id_coordinates()
+    ids = _ids(channel)
     if (chunk := _common(pieces)) is not None:
         _write(group, name, channel, pieces, chunk, ids)
         return [name]
     return _by_file(group, name, channel, pieces, ids)
+
+
+def _ids(channel: Channel) -> _Ids:
+    """Train id of each row, and pulse id where known."""
+    trains, pulses = channel.train_id_coordinates(), channel.pulse_ids
+    if pulses is None or pulses.shape[0] != len(trains):
+        return {"trainId": trains}
+    return {"trainId": trains, "pulseId": pulses.ndarray().reshape(-1)}
 
 
 def _segments(channel: Channel) -> list[Segment]:
@@ -285,14 +301,13 @@ def _cut(rows: int, row_bytes: int) -> int:
 
 
 def _by_file(
-    group: _Group, name: str, channel: Channel, pieces: Sequence[_Piecewise],
-    ids: NDArray[np.uint64],
-) -> Iterable[str]:  # fmt: skip
+    group: _Group, name: str, channel: Channel, pieces: Sequence[_Piecewise], ids: _Ids
+) -> Iterable[str]:
     """One array for each file, from the piece that its first row is in."""
-    files: dict[Path, list[tuple[_Piecewise, NDArray[np.uint64]]]] = {}
+    files: dict[Path, list[tuple[_Piecewise, int]]] = {}
     at = 0
     for piece in pieces:
-        files.setdefault(piece.segment.file.path, []).append((piece, ids[at : at + piece.rows]))
+        files.setdefault(piece.segment.file.path, []).append((piece, at))
         at += piece.rows
     names = []
     for number, found in enumerate(files.values()):
@@ -300,9 +315,11 @@ def _by_file(
         rows = 1 if found[0][0].in_one else layout.chunk[0]
         start = min(p.segment.start for p, _ in found) // rows * rows
         stop = max(p.segment.stop for p, _ in found)
-        labels = np.zeros(stop - start, np.uint64)
-        for piece, of in found:
-            labels[piece.segment.start - start : piece.segment.stop - start] = of
+        labels = {label: np.zeros(stop - start, values.dtype) for label, values in ids.items()}
+        for piece, first in found:
+            place = slice(piece.segment.start - start, piece.segment.stop - start)
+            for label, values in ids.items():
+                labels[label][place] = values[first : first + piece.rows]
         whole = _Piecewise(Segment(segment.file, segment.dataset, start, stop), layout)
         chunk = _common([whole]) or layout.chunk
         names.append(f"{name}_{number}")
@@ -312,18 +329,18 @@ def _by_file(
 
 def _write(
     group: _Group, name: str, channel: Channel, pieces: Sequence[_Piecewise],
-    chunk: tuple[int, ...], ids: NDArray[np.uint64],
+    chunk: tuple[int, ...], ids: _Ids,
 ) -> None:  # fmt: skip
     layout = pieces[0].layout
     chunks = {key: place for each in _places(pieces, chunk) for key, place in each.items()}
-    shape = len(ids), *layout.shape[1:]
+    shape = len(ids["trainId"]), *layout.shape[1:]
     size = {"elementsize": layout.dtype.itemsize}
     codecs = [{"id": CODECS[f], **(size if f == SHUFFLE else {})} for f in layout.filters]
-    dim, label = group.rows(name, channel.dims[0], ids)
+    dim, labels = group.rows(name, channel.dims[0], ids)
     dims = [group.axis(name, d, n) for d, n in zip(channel.dims[1:], shape[1:], strict=True)]
     group.array(name, layout.dtype, shape, chunk, codecs)
     units = {"units": channel.units} if channel.units else {}
-    about = {"source": channel.source, "key": channel.key, "coordinates": label}
+    about = {"source": channel.source, "key": channel.key, "coordinates": " ".join(labels)}
     group.attributes(name, {"_ARRAY_DIMENSIONS": [dim, *dims], **units, **about})
     group.refs.update({f"{name}/{key}": place for key, place in chunks.items()})
 

@@ -523,7 +523,8 @@ class Run(Familiar, Described):
         Parameters
         ----------
         *channels : str, (source, key), Channel or Alias
-            The array is called as the alias is, or ``SOURCE.key`` with ``_`` for slashes.
+            By default all that are selected. The array is called as the alias is, or
+            ``SOURCE.key`` with ``_`` for slashes.
         **named : str, (source, key), Channel or Alias
             Arrays with a name of their own.
 
