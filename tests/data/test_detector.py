@@ -41,7 +41,7 @@ def test_labels(make):
     array = image.xarray()
     assert array.dims == ("module", "train", "pulse", "data_gain", "slow_scan", "fast_scan")
     assert array.name == "SPB_DET_AGIPD1M-1 image.data"
-    assert "filled" not in array.attrs
+    assert "filled" not in array.coords
     for module, train, pulse in ((0, 1000, 0), (2, 1003, 8), (1, 1001, 4)):
         found = array.sel(module=module, train=train, pulse=pulse)
         np.testing.assert_array_equal(found, expected(made, module, train, pulse))
@@ -78,6 +78,17 @@ def test_cells_and_modules(make):
         agipd.select_modules([7])
 
 
+def test_modules_chosen_first_or_later_have_the_same_trains(make):
+    run, made = make(missing={0: [1]})
+    fewer, later = run.detector(modules=[0]), run.detector().select_modules([0])
+    np.testing.assert_array_equal(fewer.train_ids, later.train_ids)
+    assert len(later.train_ids) == len(run.detector().train_ids) - 1
+    array = run.detector()["image.data"].xarray()
+    assert array["filled"].dims == ("module",)
+    assert (array["filled"].sel(module=[0, 1]) > 0).values.tolist() == [True, False]
+    assert array.attrs["detector"] == made.name
+
+
 def test_unused_rows_between_trains(make):
     run, made = make(gap=2)
     array = run.detector()["image.data"].xarray()
@@ -96,7 +107,7 @@ def test_varying_frames(make):
         _ = agipd.frames_per_train
     array = agipd["image.data"].xarray()
     assert array.dims[:3] == ("module", "train", "pulse")
-    np.testing.assert_array_equal(array.attrs["filled"], [3, 6, 3])
+    np.testing.assert_array_equal(array["filled"], [3, 6, 3])
     assert np.isnan(array.sel(train=1000, pulse=4)).all()
     assert np.isnan(array.sel(train=1003, module=1)).all()
     np.testing.assert_array_equal(
@@ -120,7 +131,7 @@ def test_missing_whole_numbers_are_zero_and_counted(make):
     array = image.xarray()
     assert array.dtype == np.uint16
     assert not array.sel(module=2, train=1000).any()
-    np.testing.assert_array_equal(array.attrs["filled"], [0, 0, 2])
+    np.testing.assert_array_equal(array["filled"], [0, 0, 2])
     assert "missing" in image.card().facts
     with pytest.raises(DataError, match=r"cannot be filled with nan.*astype"):
         image.ndarray(fill_value=np.nan)
@@ -142,7 +153,7 @@ def test_modules_with_other_numbers_of_frames(make):
     array = agipd["image.data"].xarray()
     assert not array.sel(module=1, train=1001).any()
     assert array.sel(module=0, train=1001).any()
-    np.testing.assert_array_equal(array.attrs["filled"], [0, 3, 0])
+    np.testing.assert_array_equal(array["filled"], [0, 3, 0])
 
 
 def test_modules_that_disagree_about_pulses(make):
@@ -178,7 +189,7 @@ def test_truncated_rows_count_as_missing(make):
     run = bb.open_run(path.parent, aliases={})
     with pytest.warns(DataWarning, match="1 trains of modules are not all in the files"):
         array = run.detector()["image.data"].xarray()
-    np.testing.assert_array_equal(array.attrs["filled"], [0, 2, 0])
+    np.testing.assert_array_equal(array["filled"], [0, 2, 0])
     assert not array.sel(module=1, train=1002).any()
 
 
@@ -250,7 +261,7 @@ def test_finding_a_detector(make, exdf, tmp_path, detector_runs):
     assert AGIPD500K(both).n_modules == 8
     with pytest.raises(KeyNotFound, match=r"image\.data"):
         run.detector()["image.dta"]
-    with pytest.raises(SourceNotFound):
+    with pytest.raises(DataError, match="There is no area detector in"):
         run.select("*0CH0*").deselect("*").detector()
 
 

@@ -216,3 +216,15 @@ def test_the_pool_reads_anew_what_has_changed(exdf, tmp_path):
         with pool.open(stored) as later:
             assert later is not outer
     np.testing.assert_array_equal(run["A/B/C", "x"].ndarray(), 1000.0 * run.train_ids)
+
+
+def test_a_file_that_was_removed_is_on_record(exdf, tmp_path):
+    for number in (1, 2):
+        path = tmp_path / f"RAW-R0001-DA0{number}-S00000.h5"
+        exdf.write(path, range(5, 8), [exdf.control(f"A/B/{number}", {"x": ()})])
+    run = open_run(tmp_path, live=True, aliases={})
+    (tmp_path / "RAW-R0001-DA02-S00000.h5").unlink()
+    with warnings.catch_warnings(action="ignore", category=DataWarning):
+        again = run.refresh().refresh()
+    found = [f for f in again.problems if f.what == "file removed"]
+    assert [f.where for f in found] == [str(tmp_path / "RAW-R0001-DA02-S00000.h5")]

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from beambook.data import by_id, open_file
+from beambook.data import by_id, open_file, open_run
 from beambook.data._nexus.times import moment
-from beambook.errors import AlignmentError, DataError
+from beambook.errors import AlignmentError, DataError, KeyNotFound
 
 START = "2024-05-06T07:08:09+02:00"
 ZERO = moment(START)
@@ -238,3 +238,42 @@ def test_any_events_as_read_by_hand(tmp_path_factory, counts, data):
 )
 def test_moments(text, ns):
     assert moment(text) == ns
+
+
+@pytest.mark.parametrize("start", ["", START])
+def test_tables_have_the_labels_of_arrays(path, start):
+    with h5py.File(path, "w") as file:
+        entry = group(file, "entry", "NXentry")
+        log(entry, "log", [0.0, 1.0, 2.0], [300.0, 301.0, 302.0], start=start)
+    entry = open_file(path)
+    channel = entry["log", "value"]
+    times = channel.xarray()["time"].values
+    tables = (channel.series(), channel.data_counts(), entry["log"].data_counts(),
+              channel.train_index_bounds(labelled=True), entry.get_dataframe())  # fmt: skip
+    for table in tables:
+        assert table.index.name == "time"
+        np.testing.assert_array_equal(table.index.values, times)
+    found = entry.aligned(a=("log", "value"))
+    np.testing.assert_array_equal(found["time"].values, times)
+    assert not start or times.dtype == "M8[ns]"
+
+
+def test_points_are_called_so_in_tables(scan):
+    found = scan["instrument/det", "count_time"].series()
+    assert found.index.name == "point"
+    assert found.index.tolist() == scan.train_ids.tolist()
+
+
+def test_an_entry_says_briefly_what_it_is(scan, small_run):
+    channel = scan["instrument/det", "count_time"]
+    assert channel.xarray().attrs["run"] == f"{scan.name}:entry"
+    assert scan.plottable().attrs["run"] == f"{scan.name}:entry"
+    assert len(repr(scan.default)) < 200
+    with pytest.raises(DataError, match="live=True"):
+        open_file(scan.contents.file.path, live=True)
+    with pytest.raises(KeyNotFound) as error:
+        scan.field("wrong")
+    names = error.value.args[0].partition("there are ")[2].rstrip(".").split(", ")
+    assert len(set(names)) == len(names)
+    with pytest.raises(DataError, match="cannot be put together"):
+        open_run(small_run) | scan

@@ -261,3 +261,14 @@ def test_an_index_does_not_remember_virtual_rows(run, small_run, tmp_path):
     (small_run / "RAW-R0001-DA01-S00001.h5").unlink()
     with pytest.warns(DataWarning, match="rows of 8 trains are not all in the files"):
         assert open_run(folder)[XGM, "data.intensityTD"].shape == (12, 8)
+
+
+def test_a_written_file_knows_its_run(run, tmp_path):
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
+    run[:5].write(folder / "part2.h5")
+    found = open_file(folder / "part2.h5")
+    source = min(found.control_sources)
+    channel = found[source, min(found[source].keys(inc_timestamps=False))]
+    assert found.name == channel.xarray().attrs["run"] == "p900074 r0001 (part2.h5)"
+    assert open_run(folder).name == found.name

@@ -192,7 +192,7 @@ class Channel(Described, Reducible):
     @cached_property
     def origin(self) -> Origin:
         """Which run it is from, and where that is."""
-        return Origin.of(self.store.parts[n].file.path for n in self._used)
+        return Origin.of_parts(self.store.parts[n] for n in self._used)
 
     @property
     def section(self) -> str:

@@ -72,7 +72,8 @@ def check(run: Run | str | Path, *, reporter: Reporter | None = None) -> Finding
 def _check(run: Run, name: str, reporter: Reporter) -> Findings:
     looked = () if isinstance(run, Entry) else _look(run, reporter)  # events need not count up
     found = tuple(dict.fromkeys((*run.problems, *looked)))
-    return Findings(name, len(run.train_ids), len(run.all_sources), len(run.parts), found)
+    event = run.event if isinstance(run, Entry) else "train"
+    return Findings(name, len(run.train_ids), len(run.all_sources), len(run.parts), found, event)
 
 
 def _unreadable(path: Path, error: DamagedFile) -> Findings:

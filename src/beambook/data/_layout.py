@@ -9,7 +9,14 @@ from pathlib import Path
 
 from beambook.errors import RunNotFound
 
-__all__ = ["alias_files", "find_proposal", "find_runs", "proposal_of", "search_roots"]
+__all__ = [
+    "alias_files",
+    "find_proposal",
+    "find_runs",
+    "proposal_above",
+    "proposal_of",
+    "search_roots",
+]
 
 FACILITY = Path("/gpfs/exfel/exp")
 ALIAS_FILES = ("usr/beambook-aliases.yml", "usr/extra-data-aliases.yml")
@@ -143,6 +150,12 @@ def proposal_of(path: Path) -> Path | None:
         if re.fullmatch(r"p\d{6}", folder.name):
             return folder
     return None
+
+
+def proposal_above(path: Path) -> Path | None:
+    """The folder of the proposal that a file is in, however deep."""
+    inside = (each for each in path.parents if re.fullmatch(r"p\d{6}", each.name))
+    return next(inside, None)
 
 
 def alias_files(proposal: Path | None) -> tuple[Path, ...]:

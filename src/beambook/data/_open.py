@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -18,10 +19,11 @@ from beambook.data._format import Format, Part
 from beambook.data._hdf5 import pool
 from beambook.data._health import opening_findings
 from beambook.data._inputs import note
-from beambook.data._layout import alias_files, find_proposal, find_runs, proposal_of
+from beambook.data._layout import alias_files, find_proposal, find_runs, proposal_above, proposal_of
 from beambook.data._live.run import live_parts
 from beambook.data._nexus.entry import open_entry
 from beambook.data._nexus.foreign import is_foreign
+from beambook.data._origin import Origin
 from beambook.data._reading.chunks import shelves
 from beambook.data._run import Run
 from beambook.data._sidecar.layouts import Layouts
@@ -36,6 +38,9 @@ FORMATS: tuple[Format, ...] = (Euxfel(),)
 shelves.append(Layouts())
 WORTH_A_WARNING = {"unreadable file", "missing sequence", "duplicated trains"}
 KINDS = {"default": ("proc", "raw"), "all": ("raw", "proc")}
+RUN_FOLDER = re.compile(r"r\d{4,}")
+NEXUS = {".nxs", ".nx", ".nx5", ".nxspe", ".hdf", ".hdf5", ".h5"}
+SHOWN = 100  # files that are looked at to say what they are
 AliasSource = Mapping[str, Any] | str | Path | None
 
 
@@ -176,16 +181,31 @@ def open_file(
     file = Path(path).expanduser()
     if not file.is_file():
         raise RunNotFound(f"There is no file {file}", hint=_close_files(file))
-    known = _aliases(aliases, proposal_of(file.absolute()))
-    if entry is not None or (not live and is_foreign(file)):
+    known = _aliases(aliases, proposal_above(file.absolute()))
+    foreign = is_foreign(file, live=live)
+    if live and foreign:
+        raise DataError(
+            f"{file.name} is not of the European XFEL; live=True is for its files only",
+            hint="Open it without live=True.",
+        )
+    if entry is not None or foreign:
         return open_entry(file.absolute(), entry, aliases=known)
     parts, found = live_parts([file]) if live else ([read_part(file)], [])
-    run = _run(parts, file.name, file, suspect=inc_suspect_trains, unreadable=found)
+    name = _file_name(parts, file)
+    run = _run(parts, name, file, suspect=inc_suspect_trains, unreadable=found)
     again = partial(
         open_file, file.absolute(), aliases=aliases, inc_suspect_trains=inc_suspect_trains,
         live=live,
     )  # fmt: skip
     return replace(run, aliases=known, reopen=(again,))
+
+
+def _file_name(parts: Sequence[Part], file: Path) -> str:
+    """The run that a file is of, if that is known, and the file's name."""
+    name = Origin.of_parts(parts).run
+    if not name or name == file.stem:
+        return file.name
+    return name if file.name in name else f"{name} ({file.name})"
 
 
 def _absolute(proposal: int | str | Path) -> int | str | Path:
@@ -224,7 +244,7 @@ def _open_path(
         raise RunNotFound(f"There is no run folder {where}", hint=hint)
     run = _open_folder(path, include, suspect=suspect, live=live)
     proposal = proposal_of(path.absolute())
-    name = f"{proposal.name} {path.absolute().name}" if proposal else path.absolute().name
+    name = Origin.of_parts(run.parts).run or path.absolute().name
     return replace(run, name=name, aliases=_aliases(aliases, proposal))
 
 
@@ -243,7 +263,7 @@ def _open_folder(folder: Path, include: str, *, suspect: bool, live: bool) -> Ru
         parts, found = live_parts(chosen)
         return _run(parts, folder.name, folder, suspect=suspect, unreadable=found)
     if not chosen:
-        hint = f"{len(files)} others are there, e.g. {files[0].name}." if files else ""
+        hint = f"{len(files)} others are there, e.g. {files[0].name}." if files else _others(folder)
         raise RunNotFound(f"No HDF5 file {include!r} in {folder}", hint=hint)
     return open_files(chosen, folder, suspect=suspect)
 
@@ -270,11 +290,26 @@ def open_files(paths: Sequence[Path], folder: Path | None = None, *, suspect: bo
     where = folder or paths[0]
     if not parts:
         first = unreadable[0].detail
-        hint = f"bb.open_file({paths[0].name!r}) opens it." if is_foreign(paths[0]) else ""
+        hint = _how_to_open(paths[0]) if is_foreign(paths[0]) else ""
         raise DamagedFile(
             f"None of the {len(paths)} files in {where} can be read: {first}", hint=hint
         )
     return _run(parts, where.name, where, suspect=suspect, unreadable=unreadable)
+
+
+def _how_to_open(file: Path) -> str:
+    return f"It is no run's. One by one: beambook show {file}, or bb.open_file({str(file)!r})."
+
+
+def _others(folder: Path) -> str:
+    """How to open what is there instead: runs, or NeXus files, which no run consists of."""
+    if runs := sorted(p.name for p in folder.iterdir() if RUN_FOLDER.fullmatch(p.name)):
+        shown = f"{', '.join(runs[:6])}{' …' if len(runs) > 6 else ''}"
+        return f"It holds the runs {shown}; open one: bb.open_run({str(folder / runs[0])!r})."
+    for file in sorted(folder.iterdir())[:SHOWN]:
+        if file.suffix.lower() in NEXUS and file.is_file() and is_foreign(file):
+            return _how_to_open(file)
+    return ""
 
 
 def data_files(folder: Path) -> list[Path]:

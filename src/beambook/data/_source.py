@@ -17,6 +17,7 @@ from beambook.card import Card, Described
 from beambook.data._aliases import Alias
 from beambook.data._channel import Channel
 from beambook.data._euxfel.names import FileName, storage_class
+from beambook.data._event_ids import all_of
 from beambook.data._findings import warn
 from beambook.data._health import conflicts
 from beambook.data._interop.as_extra_data import source_data
@@ -120,7 +121,7 @@ class Source(Described):
     def written_train_ids(self) -> TrainIds:
         """All trains in its files, selected or not, with or without data."""
         ids = [self.store.ids_of(self.store.parts[n]) for n in self._parts]
-        return np.unique(np.concatenate(ids))
+        return all_of(ids)
 
     @property
     def _parts(self) -> tuple[int, ...]:
@@ -364,7 +365,7 @@ class Source(Described):
     @property
     def origin(self) -> Origin:
         """Which run it is from, and where that is."""
-        return Origin.of(self.store.parts[n].file.path for n in self._parts)
+        return Origin.of_parts(self.store.parts[n] for n in self._parts)
 
     def as_extra_data(self) -> Any:
         """The source as an ``extra_data.SourceData``; see `Run.as_extra_data`."""

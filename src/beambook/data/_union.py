@@ -25,6 +25,11 @@ def union(one: Run, other: Run) -> Run:
     DataError
         Different files have the same train of the same source, or aliases disagree.
     """
+    if hasattr(other, "event_axis"):  # an Entry, which refuses others itself
+        raise DataError(
+            "A run and an entry cannot be put together: events of an entry are not trains",
+            hint="Match what their xarray() gives by time.",
+        )
     mine, theirs = one.store.only(one.selection), other.store.only(other.selection)
     if clash := conflicts(mine, theirs, one.all_sources & other.all_sources):
         raise DataError(

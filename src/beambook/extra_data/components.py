@@ -126,12 +126,13 @@ class JUNGFRAU(MultimodDetectorBase, kind="JUNGFRAU"):
         self, key: str, *, fill_value: Any = None, roi: Any = (), astype: Any = None
     ) -> xr.DataArray:
         """Read a key with labels: ``("module", "train", "cell", "slow_scan", "fast_scan")``."""
-        return self._detector.get_array(key, fill_value=fill_value, roi=roi, astype=astype)
+        found = self._detector.get_array(key, fill_value=fill_value, roi=roi, astype=astype)
+        return found.drop_vars("filled", errors="ignore")
 
     def get_dask_array(self, key: str, fill_value: Any = None, astype: Any = None) -> xr.DataArray:
         """A key as a dask array with the labels of `get_array`."""
         found: Any = self._detector.get_dask_array(key, fill_value=fill_value, astype=astype)
-        labelled: xr.DataArray = found
+        labelled: xr.DataArray = found.drop_vars("filled", errors="ignore")
         return labelled
 
     def cell_ids(self) -> NDArray[Any]:

@@ -163,7 +163,7 @@ class DetectorChannel(Described, ReducibleStack):
     @property
     def labels(self) -> dict[str, str]:
         """Where it is from: the run, the detector and the key."""
-        origin = Origin.of(part.file.path for part in self.detector.run.parts)
+        origin = Origin.of_parts(self.detector.run.parts)
         return {"run": origin.run, "detector": self.detector.name, "key": self.key}
 
     def card(self) -> Card:
@@ -399,8 +399,10 @@ class DetectorChannel(Described, ReducibleStack):
             ``("module", "train", "pulse", …)``, with parallel gain
             ``("module", "train", "gain", "pulse", …)``; ``("module", "frame", …)`` with
             coordinates ``train``, ``pulse`` and ``cell``; or ``("module", "train", …)`` for what
-            there is one of in each train. ``attrs["units"]`` if known, and ``attrs["filled"]``,
-            how many frames (or trains) were filled in each module, if any were.
+            there is one of in each train. ``attrs``: units if known, run, detector and key. If
+            any were filled, the coordinate ``filled`` (``module``) says how many frames (or
+            trains) of each module; `data_availability` says which. With whole numbers a mean
+            counts what was filled as 0; ``channel.mean`` leaves it out.
 
         Raises
         ------
@@ -445,7 +447,8 @@ class DetectorChannel(Described, ReducibleStack):
         attrs: dict[str, Any] = {"units": self.units} if self.units else {}
         attrs |= self.labels
         if (filled := reading.filled()).any():
-            attrs["filled"] = filled
+            what = "trains" if self.by_train else "frames"
+            coords["filled"] = ("module", filled, {"long_name": f"{what} without data"})
         return xr.DataArray(values, coords, dims, name or self._name, attrs)
 
     @property

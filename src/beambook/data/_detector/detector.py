@@ -329,7 +329,29 @@ class Detector(Described):
         return replace(self, run=self.run.select_trains(trains))
 
     def select_modules(self, modules: Collection[int]) -> Detector:
-        """The same detector with some of the modules."""
+        """The same detector with some of the modules, for the trains that any of them has.
+
+        As ``run.detector(modules=modules)``, which asks for `min_modules` of them.
+
+        Raises
+        ------
+        DataError
+            There are no such modules, or no train has data of them.
+        """
+        fewer = self.for_modules(modules)
+        there = fewer.stack.valid.any(axis=0)
+        if not there.any():
+            raise DataError(f"No train has data of modules {list(fewer.modules)} of {self.name}")
+        return replace(fewer, run=replace(self.run, train_ids=self.train_ids[there]))
+
+    def for_modules(self, modules: Collection[int]) -> Detector:
+        """The same trains with some of the modules, also those in which none has data.
+
+        Raises
+        ------
+        DataError
+            There are no such modules.
+        """
         kept = {m: s for m, s in self.sources.items() if m in set(modules)}
         if not kept:
             raise DataError(f"{self.name} has modules {list(self.modules)}, not {modules}")

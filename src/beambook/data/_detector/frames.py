@@ -71,7 +71,7 @@ class _Wanted:
         if group != "image" or source.source not in modules:
             return rows
         module = modules[source.source]
-        one = self.detector.select_modules((module,))
+        one = self.detector.for_modules((module,))
         complete = rows.count == one.stack.rows  # else its keys lack rows
         wanted = self._among(one) & complete[one.slots.train]
         slots = Slots(one.stack.rows, np.flatnonzero(wanted))
@@ -90,7 +90,7 @@ class _Wanted:
         pairs = _pair(self.trains, self.pulses)
         there = np.zeros(len(pairs), bool)
         for module in self.detector.modules:
-            there |= np.isin(pairs, self._pairs(self.detector.select_modules((module,))))
+            there |= np.isin(pairs, self._pairs(self.detector.for_modules((module,))))
         if missing := int(np.count_nonzero(~there)):
             warn(f"{missing} of {len(pairs)} frames are not in {self.detector.name}")
 

@@ -62,7 +62,7 @@ def _run(collection: Any) -> Run:
         for name, keys in collection.selection.items()
     }
     aliases = Aliases.of(collection._aliases)
-    return Run(store, Origin.of(paths).run, _ids(collection), selection, aliases)
+    return Run(store, Origin.of_parts(store.parts).run, _ids(collection), selection, aliases)
 
 
 def _store(thing: Any) -> Store:

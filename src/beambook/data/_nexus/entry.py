@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import xarray as xr
+from numpy.typing import NDArray
 
 from beambook.card import Card
 from beambook.data._aliases import Aliases
@@ -20,7 +22,7 @@ from beambook.data._hdf5 import StoredFile, pool
 from beambook.data._inputs import note
 from beambook.data._nexus.array import field_array, plot_array
 from beambook.data._nexus.card import entry_card
-from beambook.data._nexus.events import POINT
+from beambook.data._nexus.events import POINT, TIME
 from beambook.data._nexus.format import Contents, read_contents
 from beambook.data._nexus.says import Says
 from beambook.data._nexus.source import EntryChannel, EntrySource
@@ -29,6 +31,7 @@ from beambook.data._run import Run
 from beambook.data._source import Source
 from beambook.data._store import Store
 from beambook.errors import AlignmentError, DamagedFile, DataError, KeyNotFound, SourceNotFound
+from beambook.events import Reporter
 
 __all__ = ["Entry", "open_entry"]
 
@@ -95,6 +98,7 @@ class Entry(Says, Run):
             hint = "; ".join(reasons) or f"Sources: {', '.join(sorted(self.contents.names)[:6])}."
             raise DataError(f"{self.name} has nothing to show", hint=hint)
         array = plot_array(self.contents.file, self.default, roi)
+        array.attrs |= {"run": self.contents.parts[self.event_axis][0].label}
         return self._selected(array, roi)
 
     def _selected(self, array: xr.DataArray, roi: Any) -> xr.DataArray:
@@ -113,6 +117,11 @@ class Entry(Says, Run):
         """Along what its events are: a name in `event_axes`."""
         axis = getattr(self.store.parts[0], "axis", POINT)
         return str(axis)
+
+    @property
+    def event(self) -> str:
+        """What one of its events is: ``"point"``, ``"time"`` or ``"record"``."""
+        return self.contents.parts[self.event_axis][0].event
 
     @property
     def event_axes(self) -> Mapping[str, int]:
@@ -252,7 +261,8 @@ class Entry(Says, Run):
 
     def _paths(self) -> list[str]:
         top = self.contents.tree.top
-        return [self._short(each.path) for g in top.walk() for each in g.fields.values()]
+        paths = (self._short(each.path) for g in top.walk() for each in g.fields.values())
+        return list(dict.fromkeys(paths))
 
     # --- together -------------------------------------------------------
 
@@ -267,9 +277,31 @@ class Entry(Says, Run):
         wanted = {**{str(n): n for n in names}, **named}
         plain = {name: _plain(self.channel(item)) for name, item in wanted.items()}
         found = super().aligned(**plain)
-        event = self.contents.parts[self.event_axis][0].event
         found = found.drop_vars("trainId", errors="ignore")
-        return found.rename({"train": event}) if "train" in found.dims else found
+        if "train" not in found.dims:
+            return found
+        ids = np.asarray(found["train"].values, np.uint64)
+        found = found.rename({"train": self.event})
+        return found.assign_coords({self.event: (self.event, self._labels(ids))})
+
+    def _labels(self, ids: NDArray[np.uint64]) -> NDArray[Any]:
+        """What these events are called: numbers of points, dates, or seconds since the start."""
+        parts = self.contents.parts[self.event_axis]
+        if self.event != TIME:
+            return ids
+        dated = [part for part in parts if part.dated]
+        if not dated:
+            return parts[0].times_at(ids)
+        known = np.concatenate([part.event_ids for part in dated])
+        times = np.concatenate([part.times for part in dated])[np.argsort(known, kind="stable")]
+        known = np.sort(known)
+        near = np.minimum(np.searchsorted(known, ids), len(known) - 1)
+        return np.where(known[near] == ids, times[near], np.datetime64("NaT", "ns"))
+
+    def get_dataframe(self, fields: Any = None, *, timestamps: bool = False) -> pd.DataFrame:
+        """Read channels of single values side by side, a line per event; see `Run`."""
+        found = super().get_dataframe(fields, timestamps=timestamps)
+        return found.rename_axis(index=self.event)
 
     def union(self, *others: Run) -> Run:
         """Not for entries: events of different files or entries are not the same events.
@@ -287,6 +319,21 @@ class Entry(Says, Run):
 
     def __or__(self, other: Run) -> Run:
         return self.union(other)
+
+    def write(
+        self, path: str | Path, *, overwrite: bool = False, reporter: Reporter | None = None
+    ) -> Path:
+        """Not for entries: the format that runs are written in has no place for their axes.
+
+        Raises
+        ------
+        DataError
+        """
+        raise DataError(
+            f"{self.name} is no run of the European XFEL, and cannot be written as one",
+            hint="Write labelled values: entry.plottable(), or a channel's .xarray(), "
+            ".to_netcdf(...).",
+        )
 
     def as_extra_data(self) -> Any:
         """Not for NeXus.

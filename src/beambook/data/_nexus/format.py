@@ -9,9 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from beambook.data._euxfel.names import is_text
@@ -19,7 +21,7 @@ from beambook.data._findings import Finding
 from beambook.data._format import Rows, Signal
 from beambook.data._hdf5 import StoredFile, digest, pool
 from beambook.data._nexus.entries import Chosen, choose_entry
-from beambook.data._nexus.events import EventAxis, Keyed, event_axes, source_name
+from beambook.data._nexus.events import SINCE_START, TIME, EventAxis, Keyed, event_axes, source_name
 from beambook.data._nexus.facts import Facts, facts_of
 from beambook.data._nexus.links import FAULTS
 from beambook.data._nexus.plot import default_plot
@@ -71,6 +73,8 @@ class NexusPart:
     index : mapping of str to Rows
     classes : mapping of str to str
         NeXus class of each source; empty where the file does not say.
+    entry : str
+        Name of the entry; empty where the file has none.
     """
 
     file: StoredFile
@@ -84,6 +88,28 @@ class NexusPart:
     classes: Mapping[str, str]
     facts: Mapping[str, str | int]
     findings: tuple[Finding, ...]
+    entry: str = ""
+
+    @property
+    def label(self) -> str:
+        """The file and the entry: ``scan101.nxs:entry``."""
+        name = self.file.path.name
+        return f"{name}:{self.entry}" if self.entry else name
+
+    @cached_property
+    def dated(self) -> bool:
+        """Whether times are dates; else they are since a start that nobody knows."""
+        return not bool(np.isnat(self.times).all())
+
+    def times_at(self, ids: NDArray[np.uint64]) -> NDArray[Any]:
+        """When these events were: datetime64[ns], or seconds since the start."""
+        if self.dated:
+            return self.times[np.searchsorted(self.event_ids, ids)]
+        return np.asarray((ids - np.uint64(SINCE_START)).view(np.int64) / 1e9)
+
+    def index_of(self, ids: NDArray[np.uint64]) -> pd.Index[Any]:
+        """What events are called in tables: number of the point, or time."""
+        return pd.Index(self.times_at(ids) if self.event == TIME else ids, name=self.event)
 
     @cached_property
     def suspect(self) -> NDArray[np.bool_]:
@@ -267,6 +293,7 @@ def _parts(
         part = NexusPart(
             stored, axis.name, axis.event, axis.ids, axis.times, axis.keys, own, index,
             classes, {"dataFormatVersion": "NeXus", **said}, axis.findings,
+            tree.top.path.strip("/"),
         )  # fmt: skip
         found[axis.name] = (*found.get(axis.name, ()), part)
     return found

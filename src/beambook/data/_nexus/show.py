@@ -42,7 +42,7 @@ class Coordinate:
     axes: tuple[int, ...]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Plot:
     """What an entry shows by default.
 
@@ -68,6 +68,12 @@ class Plot:
     errors: Field | None = None
     rule: str = ""
     problems: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        shape = " × ".join(f"{axis.name} {n}" for axis, n in
+                           zip(self.axes, self.signal.shape, strict=False))  # fmt: skip
+        units = f", {self.signal.units}" if self.signal.units else ""
+        return f"<Plot {self.signal.path}: {shape or 'one value'}{units}>"
 
     @property
     def name(self) -> str:

@@ -6,14 +6,16 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 import xarray as xr
+from numpy.typing import NDArray
 
 from beambook.card import Card
 from beambook.data._aliases import Alias
 from beambook.data._channel import Channel
 from beambook.data._hdf5 import pool
 from beambook.data._nexus.array import axis_coordinates
-from beambook.data._nexus.events import SINCE_START
+from beambook.data._nexus.events import TIME
 from beambook.data._nexus.format import NexusPart
 from beambook.data._nexus.read import read_field
 from beambook.data._nexus.tree import Field
@@ -54,17 +56,33 @@ class EntryChannel(Channel):
         found = super()._labelled(values, axes, name).drop_vars(["train", "trainId"])
         part, first = self._part, self.dims[0]
         ids = self.train_id_coordinates()
-        coords: dict[str, Any] = {} if part.event == "time" else {part.event: (first, ids)}
-        if not np.isnat(part.times).all():
-            near = np.searchsorted(part.event_ids, ids)
-            coords["time"] = (first, part.times[near])
-        elif part.event == "time":
-            elapsed = (ids - np.uint64(SINCE_START)).view(np.int64) / 1e9
-            coords["time"] = (first, elapsed, {"units": "s", "long_name": "since the start"})
+        coords: dict[str, Any] = {} if part.event == TIME else {part.event: (first, ids)}
+        if part.event == TIME or not np.isnat(part.times).all():
+            since = {"units": "s", "long_name": "since the start"}
+            coords["time"] = (first, part.times_at(ids), {} if part.dated else since)
         keyed = part.keys[self.source][self.key]
         for label, coordinate in axis_coordinates(part.file, keyed, self._positions(), found):
             coords.setdefault(label, coordinate)
         return found.assign_coords(coords)
+
+    def data_counts(self, *, labelled: bool = True) -> pd.Series[int] | NDArray[np.int64]:
+        """Rows of each selected event; a Series over points or times if `labelled`."""
+        counts = np.asarray(super().data_counts(labelled=False))
+        return pd.Series(counts, self._part.index_of(self.train_ids)) if labelled else counts
+
+    def train_index_bounds(
+        self, *, labelled: bool = False
+    ) -> pd.DataFrame | tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Where the rows of each selected event are in ``ndarray()``; see `Channel`."""
+        found = super().train_index_bounds(labelled=labelled)
+        if isinstance(found, pd.DataFrame):
+            return found.set_axis(self._part.index_of(self.train_ids))
+        return found
+
+    def series(self) -> pd.Series[Any]:
+        """Read the values as a pandas Series over points or times; see `Channel.series`."""
+        found = super().series()
+        return found.set_axis(self._part.index_of(self.train_id_coordinates()))
 
     def reduced_rows(self, by: Any, roi: Any) -> Rows:
         """See `Reducible`; with the axes of what the field is shown with."""
@@ -140,6 +158,13 @@ class EntrySource(Source):
         if key in self.run_keys():
             hint = f"It is one value: entry[{self.source!r}].run_value({key!r})."
         raise KeyNotFound(key, self.keys(), where=self.source, hint=hint)
+
+    def data_counts(
+        self, *, labelled: bool = True, index_group: str | None = None
+    ) -> pd.Series[int] | NDArray[np.int64]:
+        """Rows of each event; a Series over points or times if `labelled`; see `Source`."""
+        counts = np.asarray(super().data_counts(labelled=False, index_group=index_group))
+        return pd.Series(counts, self._part.index_of(self.train_ids)) if labelled else counts
 
     def channels(self) -> list[Channel]:
         """All selected fields with rows for the events, by name."""

@@ -269,7 +269,8 @@ def _written(
     if old.chunks is None or old.chunks != new.chunks:
         return [(piece.start, stop)]
     size = old.chunks[0]
-    rows = np.unique(places[:, 0])
+    rows = np.sort(places[:, 0])
+    rows = rows[np.append(True, rows[1:] != rows[:-1])[: len(rows)]]
     rows = rows[(rows > piece.start - size) & (rows < stop)]
     breaks = np.flatnonzero(np.diff(rows) != size)
     begins = rows[np.concatenate([[0], breaks + 1]).astype(int)] if len(rows) else rows
