@@ -208,3 +208,20 @@ def test_nothing_is_referenced_that_was_never_written(exdf, tmp_path):
     run = open_run(tmp_path / "r0001")
     with pytest.raises(DataError, match="never written"):
         run.references(i0=XGM)
+
+
+def test_nothing_is_left_of_what_cannot_be_referenced(exdf, tmp_path):
+    folder = tmp_path / "r0001"
+    both = {"intensityTD": ((5, 3), "f4"), "other": ((), "f4")}
+    for number, trains in enumerate([range(100, 105), range(105, 109)]):
+        block = exdf.instrument(f"{XGM[0]}/data", both)
+        exdf.write(folder / f"RAW-R0001-DA01-S{number:05d}.h5", trains, [block])
+    with h5py.File(folder / "RAW-R0001-DA01-S00001.h5", "r+") as file:
+        name = f"INSTRUMENT/{XGM[0]}/data/intensityTD"
+        del file[name]
+        file.create_dataset(name, (4, 5, 3), "f4", chunks=(2, 5, 3))  # never written
+    run = open_run(folder, aliases={})
+    with pytest.warns(DataWarning, match="1 channels are not referenced: i0"):
+        found = run.references(i0=XGM, other=(XGM[0], "data.other"))
+    assert not [key for key in found.refs if key.startswith("i0")]
+    assert as_zarr(found)["other"].shape == (9,)

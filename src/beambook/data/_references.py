@@ -138,10 +138,12 @@ def references(run: Run, *channels: Any, **named: Any) -> ZarrReferences:
     left_out: dict[str, str] = {}
     arrays: dict[str, tuple[str, ...]] = {}
     for name, item in wanted.items():
+        before = len(group.refs)
         try:
             arrays[name] = tuple(_add(group, name, run.channel(item)))
         except _NotPlain as error:
             left_out[name] = str(error)
+            group.forget(name, before)
     if not arrays:
         name, why = next(iter(left_out.items()), (run.name, "nothing is selected"))
         raise DataError(f"None of {len(left_out)} channels can be referenced; {name}: {why}")
@@ -211,6 +213,13 @@ class _Group:
             for label, values in zip(labels, ids.values(), strict=True):
                 self.inline(label, values, [axis])
         return self._rows[key]
+
+    def forget(self, name: str, since: int) -> None:
+        """Take back arrays of the first files, where a later one cannot be referenced."""
+        for key in list(self.refs)[since:]:
+            array = key.partition("/")[0]
+            if array == name or array.startswith(f"{name}_"):
+                del self.refs[key]
 
     def axis(self, name: str, dim: str, length: int) -> str:
         """A name for an axis that no other axis of another length has."""
