@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from beambook.data import DataWarning, Entry, check, open_file
+from beambook.errors import DataError
 
 FOLDER = Path(__file__).parent / "nexus"
 FILES = sorted(p.name for p in FOLDER.iterdir() if p.suffix != ".md")
@@ -99,3 +100,10 @@ def test_other_programs_find_the_same_data():
         for axis, theirs in zip(array.dims, found.nxaxes, strict=True):
             if theirs.nxname == axis:
                 np.testing.assert_array_equal(array[axis].values, theirs.nxvalue)
+
+
+def test_entries_are_not_written_as_runs(tmp_path):
+    entry = open_file(FOLDER / "gov_5.h5")
+    with pytest.raises(DataError, match=r"to_netcdf"):
+        entry.write(tmp_path / "x.h5")
+    assert not list(tmp_path.iterdir())
