@@ -236,7 +236,7 @@ def test_files_close_when_the_run_is_forgotten(small_run):
     with open_run(small_run) as run:
         run[MOTOR, "actualPosition"].ndarray()
     h5py.File(small_run / FIRST, "r+").close()
-    assert run[MOTOR, "actualPosition"].shape == (20,)
+    assert open_run(small_run)[MOTOR, "actualPosition"].ndarray().shape == (20,)
 
 
 def test_rows_lost_from_a_file_that_opens(tmp_path, exdf):
@@ -261,7 +261,7 @@ def test_file_replaced_while_open(tmp_path, exdf):
     assert run["D/E/1:o", "data.a"].ndarray()[0] == exdf.value(5)
     other = exdf.write(tmp_path / "b.h5", [50, 60, 70, 80], [group])
     other.replace(path)
-    with pytest.raises(DamagedFile, match=r"a.h5 was replaced since the run was opened"):
+    with pytest.raises(DamagedFile, match=r"a.h5 was replaced or changed since the run was opened"):
         run["D/E/1:o", "data.a"].ndarray()
     assert open_file(path)["D/E/1:o", "data.a"].ndarray()[0] == exdf.value(50)
     path.unlink()
@@ -269,13 +269,50 @@ def test_file_replaced_while_open(tmp_path, exdf):
         run["D/E/1:o", "data.a"].ndarray()
 
 
-def test_file_that_has_grown_is_still_read(tmp_path, exdf):
-    path = tmp_path / "a.h5"
+@pytest.mark.parametrize("how", ["rename", "in place"])
+@pytest.mark.parametrize("asked", [True, False])
+@pytest.mark.parametrize("index", ["here", "off"])
+def test_same_trains_with_other_rows_are_refused(tmp_path, exdf, monkeypatch, how, asked, index):
+    """As if the run was corrected anew while a notebook has it open."""
+    monkeypatch.setenv("BEAMBOOK_INDEX", str(tmp_path / "index") if index == "here" else "off")
+    path = tmp_path / "r0001/RAW-R0001-DA01-S00000.h5"
+    before = exdf.instrument("D/E/1:o/data", {"a": ()}, [1, 2, 1])
+    after = exdf.instrument("D/E/1:o/data", {"a": ()}, [2, 1, 1])
+    exdf.write(path, [5, 6, 7], [before])
+    run = open_run(path.parent)
+    channel = run["D/E/1:o", "data.a"]
+    if asked:
+        assert channel.ndarray().tolist() == [exdf.value(t, k) for t, k in
+                                              [(5, 0), (6, 0), (6, 1), (7, 0)]]  # fmt: skip
+    new = exdf.write(tmp_path / "new.h5", [5, 6, 7], [after])
+    new.replace(path) if how == "rename" else shutil.copyfile(new, path)
+    for read in (channel.ndarray, channel.xarray, channel.mean, lambda: list(run.trains())):
+        with pytest.raises(DamagedFile, match="was replaced or changed since the run was opened"):
+            read()
+    again = open_run(path.parent)["D/E/1:o", "data.a"]
+    assert again.ndarray()[1] == exdf.value(5, 1)
+
+
+def test_openings_of_a_file_that_changed_are_not_put_together(tmp_path, exdf):
+    path = tmp_path / "r0001/RAW-R0001-DA01-S00000.h5"
     group = exdf.instrument("D/E/1:o/data", {"a": ()})
-    run = open_file(exdf.write(path, [5, 6], [group]))
-    grown = exdf.write(tmp_path / "b.h5", [5, 6, 7], [group])
-    grown.replace(path)
-    assert run["D/E/1:o", "data.a"].ndarray().tolist() == [exdf.value(5), exdf.value(6)]
+    exdf.write(path, [5, 6], [group])
+    before = open_run(path.parent)
+    exdf.write(path, [5, 6, 7], [group])
+    after = open_run(path.parent)
+    for one, other in [(before, after), (after, before)]:
+        with pytest.raises(DamagedFile, match="changed since the run was opened"):
+            one | other
+
+
+def test_doubtful_trains_are_in_a_union_whoever_is_first(tmp_path, exdf):
+    path = tmp_path / "r0001/RAW-R0001-DA01-S00000.h5"
+    group = exdf.instrument("D/E/1:o/data", {"a": ()})
+    exdf.write(path, [5, 6, 7], [group], flags=[1, 0, 1])
+    strict, lax = (open_run(path.parent, inc_suspect_trains=s) for s in (False, True))
+    for both in (strict | lax, lax | strict):
+        assert both.train_ids.tolist() == [5, 6, 7]
+        assert both["D/E/1:o", "data.a"].shape == (3,)
 
 
 def test_few_files_stay_open(tmp_path, exdf, monkeypatch):

@@ -389,10 +389,8 @@ def test_a_file_that_grows_after_the_run_was_opened(small_run):
     opened(small_run)
     run = opened(small_run)
     grow(small_run / FIRST)
-    assert run[MOTOR].keys() >= {"actualPosition.value"}
-    assert run[MOTOR, "actualPosition"].ndarray().tolist()[:12] == [
-        1000.0 * t for t in range(1000, 1012)
-    ]
+    with pytest.raises(DamagedFile, match="was replaced or changed since the run was opened"):
+        run[MOTOR, "actualPosition"].ndarray()
     _save_all()
     check_same(small_run)
 
@@ -401,7 +399,7 @@ def test_a_file_that_is_replaced_after_the_run_was_opened(small_run):
     opened(small_run)
     run = opened(small_run)
     shift(small_run / FIRST, 500)
-    with pytest.raises(DamagedFile, match="was replaced since the run was opened"):
+    with pytest.raises(DamagedFile, match="was replaced or changed since the run was opened"):
         run[MOTOR, "actualPosition"].ndarray()
     check_same(small_run)
 
@@ -414,7 +412,7 @@ def test_a_file_overwritten_with_its_old_times_after_the_run_was_opened(
     run = opened(small_run)
     assert run[MOTOR, "actualPosition"].ndarray()[0] == 1000 * 1000.0
     same_times(small_run / FIRST, lambda: shift(small_run / FIRST, 500))
-    with pytest.raises(DamagedFile, match="was replaced since the run was opened"):
+    with pytest.raises(DamagedFile, match="was replaced or changed since the run was opened"):
         run[MOTOR, "actualPosition"].ndarray()
 
 

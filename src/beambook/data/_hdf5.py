@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from beambook.errors import DamagedFile
 
-__all__ = ["FilePool", "Stamp", "StoredFile", "digest", "pool", "stamp_of"]
+__all__ = ["FilePool", "Stamp", "StoredFile", "changed", "digest", "pool", "stamp_of"]
 
 Stamp = tuple[int, int, int, int]
 # Inode, size in bytes, time of last change of the contents and of the inode, in ns. Of these only
@@ -44,9 +44,9 @@ class StoredFile:
     stamp : tuple of int
         Inode, size in bytes, times of the last change of contents and inode in ns.
     guard : tuple of (str, int, bytes)
-        A data set, how many of its leading values were used, and their digest:
-        when the stamp differs later, the file is read on only if these are unchanged
-        (it has grown), because rows would else belong to other events.
+        A data set, how many of its leading values were used, and their digest. A file that
+        differs later from what it was is not read on, because rows could belong to other events;
+        only one that is being written may grow, if these values are unchanged.
     live : bool
         Whether it is being written: it is read without a lock, and rows that HDF5 does not
         find in it are an error, not fill values.
@@ -232,14 +232,26 @@ def _stamp(path: Path) -> Stamp:
 
 
 def _refuse_if_changed(stored: StoredFile, handle: _Handle) -> None:
-    dataset, length, expected = stored.guard
-    if stored.stamp == handle.stamp or not dataset:
+    if stored.stamp == handle.stamp:
         return
-    now = handle.file.get(dataset)
-    if now is None or digest(now[:length]) != expected:
-        raise DamagedFile(
-            f"{stored.path.name} was replaced since the run was opened", hint="Open the run again."
-        )
+    dataset, length, expected = stored.guard
+    if stored.live and dataset and _grown(stored.stamp, handle.stamp):
+        now = handle.file.get(dataset)
+        if now is not None and digest(now[:length]) == expected:
+            return
+    raise changed(stored)
+
+
+def _grown(before: Stamp, now: Stamp) -> bool:
+    return before[0] == now[0] and before[1] <= now[1]
+
+
+def changed(stored: StoredFile) -> DamagedFile:
+    """The error to raise for a file that is not what it was."""
+    return DamagedFile(
+        f"{stored.path.name} was replaced or changed since the run was opened",
+        hint="Open the run again (with live=True if it is being written).",
+    )
 
 
 def _reason(error: OSError, path: Path) -> str:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from beambook.data._event_ids import all_of
 from beambook.data._findings import Finding
 from beambook.data._format import Part, Rows, Signal
+from beambook.data._hdf5 import changed
 
 __all__ = ["Store", "Table"]
 
@@ -121,13 +122,21 @@ class Store:
         )
 
     def with_(self, other: Store) -> Store:
-        """Both together; a file that is in both counts once."""
+        """Both together; a file that is in both counts once.
+
+        Raises
+        ------
+        DamagedFile
+            A file has changed between the openings.
+        """
         numbers = {part.file.path: number for number, part in enumerate(self.parts)}
         parts = list(self.parts)
         for part in other.parts:
-            if part.file.path not in numbers:
-                numbers[part.file.path] = len(parts)
+            number = numbers.setdefault(part.file.path, len(parts))
+            if number == len(parts):
                 parts.append(part)
+            elif part.file.stamp != parts[number].file.stamp:
+                parts[number] = _later(parts[number], part)
         sources = {source: set(found) for source, found in self.sources.items()}
         for source, found in other.sources.items():
             moved = {numbers[other.parts[n].file.path] for n in found}
@@ -135,7 +144,7 @@ class Store:
         return Store(
             tuple(parts),
             {source: tuple(sorted(found)) for source, found in sources.items()},
-            self.suspect,
+            self.suspect or other.suspect,
             tuple(dict.fromkeys((*self.findings, *other.findings))),
         )
 
@@ -208,6 +217,13 @@ class Store:
         if (source, name) in self._signals:
             return any(self._signals[source, name])
         return any(self.parts[n].signal(source, name) for n in self.sources[source])
+
+
+def _later(one: Part, other: Part) -> Part:
+    """Of two states of a file that is being written, the one that was seen later."""
+    if not one.file.live or not other.file.live:
+        raise changed(one.file)
+    return max(one, other, key=lambda part: part.file.stamp[1:])
 
 
 def _joined(arrays: Sequence[NDArray[np.generic]], dtype: type[np.generic]) -> NDArray:  # type: ignore[type-arg]

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from beambook.data._findings import Finding
 from beambook.data._format import Part, Rows, Signal
-from beambook.data._hdf5 import StoredFile, pool
+from beambook.data._hdf5 import StoredFile, changed, pool
 from beambook.data._sidecar.code import (
     pack,
     pack_rows,
@@ -24,7 +24,6 @@ from beambook.data._sidecar.code import (
     unpack_signal,
 )
 from beambook.data._sidecar.entry import Entry
-from beambook.errors import DamagedFile
 
 if TYPE_CHECKING:
     from beambook.data._sidecar.sidecar import Sidecar
@@ -79,15 +78,11 @@ class IndexedPart:
         Raises
         ------
         DamagedFile
-            The file is not the one that the index is of; one that has grown is.
+            The file is not in the state that the index is of.
         """
         part = self.read or self.sidecar.read_part(self.file.path)
-        events = len(self.event_ids)
-        if not np.array_equal(part.event_ids[:events], self.event_ids):
-            raise DamagedFile(
-                f"{self.file.path.name} was replaced since the run was opened",
-                hint="Open the run again.",
-            )
+        if part.file.stamp != self.file.stamp:
+            raise changed(self.file)
         return part
 
     @classmethod
