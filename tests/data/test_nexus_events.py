@@ -277,3 +277,19 @@ def test_an_entry_says_briefly_what_it_is(scan, small_run):
     assert len(set(names)) == len(names)
     with pytest.raises(DataError, match="cannot be put together"):
         open_run(small_run) | scan
+
+
+@pytest.mark.parametrize("start", ["", START])
+def test_groups_of_events_are_called_by_their_time(path, start):
+    with h5py.File(path, "w") as file:
+        entry = group(file, "entry", "NXentry")
+        log(entry, "log", [0.0, 1.0, 1.0, 2.0], [300.0, 301.0, 302.0, 303.0], start=start)
+    entry = open_file(path)
+    channel = entry["log", "value"]
+    found = channel.mean(by="train")
+    assert found.dims == ("time",)
+    assert found.values.tolist() == [300.0, 301.5, 303.0]
+    times = channel.data_counts().index.values
+    np.testing.assert_array_equal(found["time"].values, times)
+    stamps = entry.train_timestamps(labelled=True)
+    np.testing.assert_array_equal(stamps.index.values, times)

@@ -298,6 +298,13 @@ class Entry(Says, Run):
         near = np.minimum(np.searchsorted(known, ids), len(known) - 1)
         return np.where(known[near] == ids, times[near], np.datetime64("NaT", "ns"))
 
+    def train_timestamps(self, *, labelled: bool = False, **options: Any) -> Any:
+        """When each event was; NaT where nobody knows; see `Run.train_timestamps`."""
+        found = super().train_timestamps(labelled=labelled, **options)
+        if not labelled:
+            return found
+        return found.set_axis(pd.Index(self._labels(self.train_ids), name=self.event))
+
     def get_dataframe(self, fields: Any = None, *, timestamps: bool = False) -> pd.DataFrame:
         """Read channels of single values side by side, a line per event; see `Run`."""
         found = super().get_dataframe(fields, timestamps=timestamps)

@@ -79,14 +79,23 @@ class EntryChannel(Channel):
             return found.set_axis(self._part.index_of(self.train_ids))
         return found
 
+    def _numbers_beside(self, name: str) -> NDArray[Any] | None:
+        if name != self._part.event:
+            return super()._numbers_beside(name)
+        return self._part.index_of(self.train_id_coordinates()).to_numpy()
+
     def series(self) -> pd.Series[Any]:
         """Read the values as a pandas Series over points or times; see `Channel.series`."""
         found = super().series()
         return found.set_axis(self._part.index_of(self.train_id_coordinates()))
 
     def reduced_rows(self, by: Any, roi: Any) -> Rows:
-        """See `Reducible`; with the axes of what the field is shown with."""
-        rows = super().reduced_rows(by, roi)
+        """See `Reducible`; with the axes of what the field is shown with.
+
+        Groups of trains are those of events, and called so.
+        """
+        of_events = isinstance(by, str) and by == "train"
+        rows = super().reduced_rows(self._part.event if of_events else by, roi)
         if Roi.of(roi, self.entry_shape).rest:  # perhaps in another order
             return rows
         positions, dims = self._positions(), (self.dims[0], *rows.dims)
