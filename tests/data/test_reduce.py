@@ -375,6 +375,8 @@ def test_axes_of_nexus_stay(tmp_path):
     assert "x" not in channel.mean(roi=np.s_[::-1]).coords
     assert "x" not in channel.mean(roi=np.s_[1:]).coords
     assert channel.histogram(2).dims == ("bin",)
+    steps = channel.mean(by=xr.DataArray([1, 1], {"point": [0, 1]}, ["point"], name="point"))
+    assert steps.sizes == {"point": 1, "x": 3}
 
 
 def test_text_and_large_numbers_are_labels(exdf, tmp_path):

@@ -73,7 +73,7 @@ class Rows:
             name: (self.lead + dims, values if self.lead else values[0])
             for name, (dims, values) in variables.items()
         }
-        dims = {dim for axes, _ in named.values() for dim in axes}
+        dims = {dim for axes, _ in named.values() for dim in axes} - set(self.lead)
         coords: dict[str, Any] = {n: c for n, c in self.coords.items() if dims.issuperset(c.dims)}
         if self.lead:
             units = {"units": self.groups.units} if self.groups.units else {}
