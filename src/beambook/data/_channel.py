@@ -76,7 +76,12 @@ class Channel(Described, Reducible):
 
     @cached_property
     def _signals(self) -> tuple[Signal | None, ...]:
-        return self.store.signals(self.source, self.key)
+        found = self.store.signals(self.source, self.key)
+        if not any(found):
+            raise DataError(
+                f"{self.source} {self.key} has no rows: it is stored as one value, or as none"
+            )
+        return found
 
     @cached_property
     def _signal(self) -> Signal:

@@ -245,9 +245,15 @@ class Source(Described):
         return pd.Series(counts, pd.Index(self.train_ids, name="train")) if labelled else counts
 
     def channels(self) -> list[Channel]:
-        """All selected keys as channels, by name."""
+        """All selected keys as channels, by name; less those that have no rows, with a warning."""
+        keys = sorted(self.keys())
+        rowless = [key for key in keys if not any(self.store.signals(self.source, key))]
+        if rowless:
+            warn(f"{self.source}: {len(rowless)} keys have no rows, e.g. {rowless[0]}; left out")
         return [
-            Channel(self.store, self.source, key, self.train_ids) for key in sorted(self.keys())
+            Channel(self.store, self.source, key, self.train_ids)
+            for key in keys
+            if key not in rowless
         ]
 
     def trains_with_data(self, *, whole: bool) -> NDArray[np.bool_] | None:
