@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Channel"]
 
+MOST_ROWS = 2**62
 DASK_BLOCK = 64 << 20  # bytes
 
 
@@ -108,6 +109,8 @@ class Channel(Described, Reducible):
         length = lengths[rows.part]
         fits = (rows.first >= 0) & (rows.count >= 0) & (rows.count <= length)
         fits &= rows.first <= length - rows.count
+        if float(np.sum(rows.count, where=fits, dtype=float)) > MOST_ROWS:
+            raise DataError(f"The index of {self.source} claims more rows than there can be")
         broken = (rows.count != 0) & ~fits
         if number := int(np.count_nonzero(broken)):
             warn(

@@ -74,7 +74,7 @@ class Machine:
     """
 
     def __init__(self, form: Shape) -> None:
-        if form.dtype.kind not in "iuf":
+        if form.dtype.kind not in "iuf" or form.dtype.itemsize > 8:
             raise DataError(
                 f"Values of type {form.dtype} cannot be added up", hint="Read them with ndarray()."
             )
