@@ -53,7 +53,8 @@ class DetectorType(Kind):
         detector_name : str, optional
             Needed only if the run has several.
         modules : collection of int, optional
-            Take only these, by the numbers in the names of their sources.
+            Take only these, by the numbers in the names of their sources, and the trains that any
+            of them has.
         min_modules : int
             Leave out trains with data of fewer modules.
         raw : bool, optional
