@@ -138,6 +138,7 @@ def test_value_of_the_run_and_its_units(run, small_run):
     with h5py.File(small_run / "RAW-R0001-DA01-S00000.h5", "r+") as file:
         owner = file[f"CONTROL/{MOTOR}/actualPosition"]
         owner.attrs["metricPrefixName"], owner.attrs["unitName"] = b"milli", "meter"
+    position = open_run(small_run)[MOTOR, "actualPosition"]
     assert position.units_name == "millimeter"
 
 
