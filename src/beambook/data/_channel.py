@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 from beambook.card import Card, Described
 from beambook.data._aliases import Alias
 from beambook.data._attributes import attributes_of, text, virtual_sources
+from beambook.data._cached_property import cached_property
 from beambook.data._findings import warn
 from beambook.data._format import Signal
 from beambook.data._interop.as_extra_data import source_data

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property, reduce
+from functools import reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from beambook.card import Card, Described
 from beambook.data._aliases import Alias, Aliases, Names
 from beambook.data._align import align
 from beambook.data._auxiliary import auxiliary_store
+from beambook.data._cached_property import cached_property
 from beambook.data._channel import Channel
 from beambook.data._detector.detector import Detector
 from beambook.data._detector.types import find_detector

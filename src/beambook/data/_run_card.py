@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from beambook.card import Card, Described, Table
+from beambook.data._cached_property import cached_property
 from beambook.data._findings import findings_table, summary
 from beambook.errors import DamagedFile
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
+from beambook.data._cached_property import cached_property
 from beambook.data._event_ids import all_of
 from beambook.data._findings import Finding
 from beambook.data._format import Part, Rows, Signal

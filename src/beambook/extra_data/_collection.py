@@ -7,13 +7,14 @@ import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from functools import cached_property, reduce
+from functools import reduce
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 
 from beambook.data import Run
+from beambook.data._cached_property import cached_property
 from beambook.data._open import open_files
 from beambook.data._store import Store
 from beambook.data._trains import TrainIds

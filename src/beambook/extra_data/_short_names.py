@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, cast
 
 from beambook.data import Run
 from beambook.data._aliases import Aliases
+from beambook.data._cached_property import cached_property
 from beambook.extra_data.aliases import AliasIndexer, Literal, plain
 from beambook.extra_data.exceptions import matched
 

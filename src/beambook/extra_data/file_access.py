@@ -8,7 +8,6 @@ import re
 import weakref
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterable, Mapping
-from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from beambook.data._auxiliary import auxiliary_part
+from beambook.data._cached_property import cached_property
 from beambook.data._format import Part
 from beambook.data._hdf5 import pool
 from beambook.data._open import read_part

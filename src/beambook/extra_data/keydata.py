@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -15,6 +14,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from beambook.data import Channel
+from beambook.data._cached_property import cached_property
 from beambook.data._reading.roi import Roi
 from beambook.data._single_value import single_value
 from beambook.data._trains import TrainIds

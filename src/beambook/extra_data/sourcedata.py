@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from functools import cached_property, reduce
+from functools import reduce
 from typing import Any
 
 import h5py
@@ -14,6 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from beambook.data import Source
+from beambook.data._cached_property import cached_property
 from beambook.data._trains import TrainIds
 from beambook.errors import DataError
 from beambook.extra_data._files import files_of

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +11,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from beambook.card import Card, Described
+from beambook.data._cached_property import cached_property
 from beambook.data._detector.mask import Mask
 from beambook.data._detector.read import Reading
 from beambook.data._detector.reduce import ReducibleStack

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +15,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from beambook.data._cached_property import cached_property
 from beambook.data._detector.read import Reading
 from beambook.data._detector.stack_ids import UNKNOWN, FrameIds, agreed
 from beambook.data._reading.read import Plan

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +13,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from beambook.card import Card, Described
+from beambook.data._cached_property import cached_property
 from beambook.data._detector.card import detector_card
 from beambook.data._detector.channel import DetectorChannel
 from beambook.data._detector.cxi import write_cxi

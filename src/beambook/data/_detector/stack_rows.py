@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from beambook.data._cached_property import cached_property
 from beambook.data._detector.stack import Pieces, Slots, Stack, module_pieces
 from beambook.data._detector.stack_ids import FrameIds
 from beambook.data._format import Signal

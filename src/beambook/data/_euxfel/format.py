@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from beambook.data._cached_property import cached_property
 from beambook.data._euxfel.names import MODULE, FileName, entry_dims, is_text, units
 from beambook.data._findings import Finding
 from beambook.data._format import Rows, Signal

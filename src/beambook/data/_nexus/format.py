@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from beambook.data._cached_property import cached_property
 from beambook.data._euxfel.names import is_text
 from beambook.data._findings import Finding
 from beambook.data._format import Rows, Signal

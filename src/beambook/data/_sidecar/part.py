@@ -5,13 +5,13 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from beambook.data._cached_property import cached_property
 from beambook.data._findings import Finding
 from beambook.data._format import Part, Rows, Signal
 from beambook.data._hdf5 import StoredFile, changed, pool
