@@ -25,7 +25,7 @@ from beambook.data._findings import Finding
 from beambook.data._format import Rows, Signal
 from beambook.data._hdf5 import StoredFile, digest, pool
 from beambook.data._reading.read import open_dataset, read_index
-from beambook.data._reading.virtual import is_virtual, whole_rows
+from beambook.data._reading.virtual import is_virtual, pieces_of, whole_rows
 from beambook.errors import DamagedFile
 
 __all__ = ["SECTIONS", "Euxfel", "EuxfelPart", "entries_of", "read_open_part"]
@@ -122,8 +122,8 @@ class EuxfelPart:
             values = {
                 name: item[0]
                 for name, item in stored
-                if isinstance(item, h5py.Dataset) and item.shape and item.shape[0]
-                if _small(item.id)
+                if isinstance(item, h5py.Dataset) and _small(item.id)
+                if item.shape and item.shape[0]
             }
         return {"dataFormatVersion": "0.5"} | {name: _plain(v) for name, v in values.items()}
 
@@ -151,13 +151,14 @@ class EuxfelPart:
         path = f"{base}/{name.replace('.', '/')}"
         with self._opened(path) as file:
             stored = open_dataset(file, path)
-            if stored is None or not stored.rank:
+            if stored is None or not (is_virtual(stored) or stored.rank):
                 return None
             slow = constant or self.sources[source] == "control"
             group = "" if slow else name.partition(".")[0]
             beside = f"{base}/{group}/pulseId"
             by_pulse = bool(group) and open_dataset(file, beside) is not None
-            shape = (whole_rows(stored, self.file.path.parent), *stored.shape[1:])
+            rows = whole_rows(stored)  # before HDF5 is asked for anything that is elsewhere
+            shape = (rows, *stored.shape[1:])
             return Signal(
                 path,
                 group,
@@ -276,6 +277,8 @@ def entries_of(file: h5py.File, path: str) -> list[Any] | None:
 
 def _small(dataset: h5py.h5d.DatasetID) -> bool:
     """Whether it may be what METADATA holds, and not a bomb."""
+    if is_virtual(dataset):
+        pieces_of(dataset)  # refuses what HDF5 would follow without end
     size = float(np.prod(dataset.shape, dtype=float))
     return size <= MOST_ENTRIES and size * dataset.dtype.itemsize <= MOST_BYTES
 

@@ -254,9 +254,9 @@ class _Walk:
     def _field(self, opened: h5py.h5d.DatasetID, path: str) -> Field:
         identity = _identity(opened)
         if identity not in self.fields:
+            lost = lost_sources(opened, self.folder)  # before HDF5 is asked for what is elsewhere
             null = opened.get_space().get_simple_extent_type() == h5py.h5s.NULL
             shape = (0,) if null else tuple(map(int, opened.shape))
-            lost = lost_sources(opened, self.folder)
             attrs = attributes(opened)
             self.fields[identity] = Field(path, shape, _dtype(opened), attrs, identity, lost)
         return self.fields[identity]

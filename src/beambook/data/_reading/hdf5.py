@@ -9,12 +9,12 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from beambook.data._attributes import virtual_sources
 from beambook.data._filters import missing_filters
 from beambook.data._hdf5 import StoredFile, pool
 from beambook.data._live.rows import sure_rows
 from beambook.data._reading.engine import Output, Pieces
 from beambook.data._reading.external_raw import open_with_raw
+from beambook.data._reading.virtual import pieces_of
 from beambook.errors import DamagedFile
 
 __all__ = ["read_by_hdf5"]
@@ -37,9 +37,8 @@ def read_by_hdf5(file: StoredFile, name: str, pieces: Pieces, output: Output) ->
             if not isinstance(dataset, h5py.Dataset):
                 raise KeyError(f"{name} is no data set")
             _refuse_unknown(dataset)
+            _refuse_lost(dataset, pieces)  # first of all: HDF5 follows sources without end
             _refuse_unfit(dataset, pieces, output, live=file.live)
-            if dataset.is_virtual:
-                _refuse_lost(file, name, pieces)
             for group in _groups(pieces, prod(dataset.shape[1:]) * dataset.dtype.itemsize):
                 _read(dataset, group, output)
     except (OSError, LookupError, RuntimeError, TypeError, ValueError) as error:
@@ -69,11 +68,16 @@ def _refuse_unfit(dataset: h5py.Dataset, pieces: Pieces, output: Output, *, live
         raise ValueError("the file is being written and they are not found now; read them again")
 
 
-def _refuse_lost(file: StoredFile, name: str, pieces: Pieces) -> None:
-    """HDF5 gives fill values where a virtual data set stands for files that are gone."""
-    for path in virtual_sources(file, name, (pieces.source, pieces.count)):
-        if not path.exists() and not (file.path.parent / path.name).exists():  # as HDF5 looks
-            raise FileNotFoundError(f"they are in {path}, which is not there")
+def _refuse_lost(dataset: h5py.Dataset, pieces: Pieces) -> None:
+    """HDF5 gives fill values where a virtual data set stands for what is not there."""
+    if not dataset.is_virtual:
+        return
+    first, stop = pieces.source, pieces.source + pieces.count
+    touched = (int(first.min()), int(stop.max()))
+    for piece in pieces_of(dataset.id, [touched]):
+        for a, b in piece.lost:
+            if ((first < b) & (stop > a)).any():
+                raise FileNotFoundError(f"they are in {piece.where}, which is not there")
 
 
 def _groups(pieces: Pieces, row: int) -> list[Pieces]:
