@@ -37,9 +37,14 @@ def attributes_of(file: StoredFile, dataset: str) -> dict[str, Any]:
     DamagedFile
         The data set cannot be opened.
     """
-    for _ in range(DEEPEST):  # it may stand for itself
-        with pool.open(file) as opened:
-            found, source = _own_attributes(file, opened, dataset)
+    for depth in range(DEEPEST):  # it may stand for itself
+        try:
+            with pool.open(file) as opened:
+                found, source = _own_attributes(file, opened, dataset)
+        except DamagedFile:
+            if not depth:
+                raise
+            return {}  # nothing says anything about it
         path = None if source is None else _source_path(file, source.file)
         if found or source is None or path is None:
             return found

@@ -77,12 +77,29 @@ def _values(stored: StoredFile, field: Field, items: tuple[Any, ...], cut: Roi) 
     if np.prod(cut.shape, dtype=float) * field.dtype.itemsize > READ_AT_ONCE and field.shape[0] > 1:
         return _lazy(stored, field, there)[items]
     with pool.open(stored) as file:
-        values = read_field(file, field, items)
-    if there is None:
-        return values
-    first = np.atleast_1d(there[items[0]])
-    values = np.asarray(values, "f8") if values.dtype.kind in "iub" else values.copy()
-    values.reshape(len(first), -1)[~first] = np.nan
+        if there is None:
+            return read_field(file, field, items)
+        rows = np.arange(len(there))[items[0]]
+        return _read_there(file, field, rows, there, items[1:]).reshape(cut.shape)
+
+
+def _read_there(
+    file: h5py.File,
+    field: Field,
+    rows: NDArray[np.int64],
+    there: NDArray[np.bool_],
+    rest: tuple[Any, ...],
+) -> NDArray[Any]:
+    """Rows that are there, NaN for others: HDF5 may read past the end of what is too short."""
+    rows = np.atleast_1d(rows)
+    at = np.flatnonzero(there[rows])
+    dtype = {"i": "f8", "u": "f8", "b": "f8", "S": "O", "V": "O"}.get(field.dtype.kind, field.dtype)
+    shape = region((slice(0, len(rows)), *rest), (len(rows), *field.shape[1:])).shape
+    values = np.full(shape, np.nan, dtype)
+    for part in np.split(at, np.flatnonzero(np.diff(rows[at]) != 1) + 1):
+        if len(part):
+            first, last = int(rows[part[0]]), int(rows[part[-1]])
+            values[part] = read_field(file, field, (slice(first, last + 1), *rest))
     return values
 
 
@@ -119,7 +136,7 @@ def _lazy(stored: StoredFile, field: Field, there: NDArray[np.bool_] | None) -> 
             stored,
             field,
             slice(start, start + rows),
-            None if there is None else there[start : start + rows],
+            there,
         )
         for number, start in enumerate(starts)
     }
@@ -132,12 +149,10 @@ def _rows(
     stored: StoredFile, field: Field, part: slice, there: NDArray[np.bool_] | None
 ) -> NDArray[Any]:
     with pool.open(stored) as file:
-        values = read_field(file, field, part)
-    if there is None:
-        return values
-    values = values.astype("f8")
-    values[~there] = np.nan
-    return values
+        if there is None:
+            return read_field(file, field, part)
+        rest = (slice(None),) * (len(field.shape) - 1)
+        return _read_there(file, field, np.arange(len(there))[part], there, rest).astype("f8")
 
 
 # --- labels ---------------------------------------------------------------
