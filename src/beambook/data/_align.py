@@ -145,9 +145,7 @@ def _common_trains(run: Run, members: Mapping[str, _Member]) -> NDArray[np.bool_
             for name, m in members.items()
             if _is_of_another(m.channel, run)
         ]
-        raise AlignmentError(
-            f"The channels have no train in common: {each}", hint=" ".join(others)
-        )
+        raise AlignmentError(f"The channels have no train in common: {each}", hint=" ".join(others))
     return np.asarray(trains)
 
 
