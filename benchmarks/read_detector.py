@@ -126,7 +126,8 @@ def cases(raw: Path, corrected: Path) -> tuple[list[Case], Callable[[], Any]]:
         Case("ndarray", data.ndarray, other.ndarray, size, 2.5),
         Case("get_array, one train", one.xarray, lambda: theirs.select_trains(np.s_[:1])
              .get_array("image.data"), small, 20, 3),
-        Case("get_array, all trains", data.xarray, lambda: theirs.get_array("image.data"), size, 20, 3),
+        Case("get_array, all trains", data.xarray, lambda: theirs.get_array("image.data"),
+             size, 20, 3),
         Case("select_pulses(::4)", data.select_pulses(np.s_[::4]).ndarray,
              other.select_pulses(np.s_[::4]).ndarray, size // 4, 4),
         Case("roi=np.s_[0], one train", lambda: one.ndarray(roi=np.s_[0]),

@@ -226,7 +226,7 @@ def test_trains_that_are_nowhere_are_missing(fill, tmp_path):
     assert found.values.tolist() == found.train.values.tolist() == [1000, 1001, 1002]
 
 
-@pytest.mark.parametrize("fill", LOST[:-1])
+@pytest.mark.parametrize("fill", LOST)
 def test_points_that_are_nowhere_are_not_numbers(fill, tmp_path):
     with pytest.warns(bb.data.DataWarning, match=r"1 fields are in files that are not there"):
         entry = bb.open_file(make_nexus(tmp_path, fill))

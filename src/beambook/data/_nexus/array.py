@@ -61,8 +61,12 @@ def field_array(stored: StoredFile, field: Field, roi: Any = ()) -> xr.DataArray
     cut = region(roi, field.shape)
     name = name_of(field.path)
     dims = tuple(f"{name}_{axis}" for axis in cut.kept)
-    with pool.open(stored) as file:
-        values = read_field(file, field, roi)
+    if field.lost and field.shape:
+        items = Roi.full(roi if isinstance(roi, tuple) else (roi,), len(field.shape))
+        values = _values(stored, field, items, cut)
+    else:
+        with pool.open(stored) as file:
+            values = read_field(file, field, roi)
     return xr.DataArray(values, dims=dims, name=name, attrs=_field_attrs(field))
 
 

@@ -22,7 +22,7 @@ from beambook.data._nexus.tree import Field
 from beambook.data._reading.roi import Roi
 from beambook.data._reduce.rows import Rows
 from beambook.data._source import Source
-from beambook.errors import KeyNotFound
+from beambook.errors import DamagedFile, KeyNotFound
 
 if TYPE_CHECKING:
     from beambook.data._labels import EntryAxes
@@ -214,6 +214,8 @@ class EntrySource(Source):
                 if field.size <= 1000 and field.nbytes <= 1 << 16 and not field.lost}  # fmt: skip
 
     def _value(self, field: Field) -> Any:
+        if field.lost:  # HDF5 would give fill values
+            raise DamagedFile(f"{field.path}: values are in {field.lost[0]}, which is not there")
         with pool.open(self._part.file) as file:
             values = read_field(file, field)
         return values.reshape(-1)[0] if values.size == 1 else values

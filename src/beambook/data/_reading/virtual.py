@@ -148,13 +148,7 @@ def whole_rows(dataset: h5py.h5d.DatasetID) -> int:
         return int(dataset.shape[0])
     pieces = pieces_of(dataset)
     rows = int(dataset.shape[0])  # only now: it may depend on the sources
-    lost = min((span[0] for piece in pieces for span in piece.lost), default=rows)
-    mapped = 0
-    for piece in sorted(pieces, key=lambda piece: piece.first):
-        if piece.first > mapped:
-            break
-        mapped = max(mapped, piece.stop)
-    return min(rows, lost, mapped)
+    return min((span[0] for piece in pieces for span in piece.lost), default=rows)
 
 
 def find_file(name: str, folder: Path) -> Path | None:
@@ -188,6 +182,25 @@ def _find_safe(name: str, folder: Path) -> Path | None:
     return None
 
 
+def _unmapped(pieces: tuple[Piece, ...], rows: int) -> Iterator[Piece]:
+    """Rows that stand for nothing."""
+    reached = 0
+    for first, stop in sorted({(piece.first, piece.stop) for piece in pieces}):
+        if first > reached:
+            yield _nothing(reached, min(first, rows))
+        reached = max(reached, stop)
+    if reached < rows:
+        yield _nothing(reached, rows)
+
+
+def _nothing(first: int, stop: int) -> Piece:
+    return Piece(first, stop, ((first, stop),), f"nothing (rows {first}:{stop})")
+
+
+class _LostFile(KeyError):
+    """A link leads to a file that is not there."""
+
+
 # --- the walk -------------------------------------------------------------
 
 
@@ -196,6 +209,7 @@ class _Walk:
     files: dict[Path, h5py.h5f.FileID] = field(default_factory=dict)
     known: dict[Identity, tuple[Piece, ...]] = field(default_factory=dict)
     above: list[Identity] = field(default_factory=list)
+    behind: dict[tuple[str, str], str] = field(default_factory=dict)  # links to lost files
     seen: int = 0
 
     def close(self) -> None:
@@ -217,7 +231,10 @@ class _Walk:
             raise DamagedFile("A virtual data set stands for others, and these for others, and on")
         if identity not in self.known:
             self.above.append(identity)
-            self.known[identity] = tuple(self._pieces(own, dataset, wanted))
+            pieces = tuple(self._pieces(own, dataset, wanted))
+            if wanted is None:
+                pieces += tuple(_unmapped(pieces, int(dataset.shape[0])))
+            self.known[identity] = pieces
             self.above.pop()
         return self.known[identity]
 
@@ -241,6 +258,8 @@ class _Walk:
                     lost = self._lost(layout, part, source)
                 elif self._gone(own, file):
                     where = part.file
+                else:
+                    where = self.behind.get((str(_folder(own)), name), where)
                 yield Piece(part.first, part.stop, lost, where if lost else "")
                 if source is None:
                     break
@@ -283,6 +302,9 @@ class _Walk:
             found = self._open(h5py.h5g.open(opened, b"/"), name, opened, 0)
         except DamagedFile:
             raise
+        except _LostFile as error:
+            self.behind[str(_folder(own)), name] = str(error.args[0])
+            return None
         except FAULTS:
             return None
         return found if isinstance(found, h5py.h5d.DatasetID) else None
@@ -319,7 +341,7 @@ class _Walk:
                 file, inside = map(_decoded, here.links.get_val(name))
                 other = self._file(own, file)
                 if other is None:
-                    raise KeyError(file)
+                    raise _LostFile(file)
                 here = self._open(h5py.h5g.open(other, b"/"), inside, other, links + 1)
             own = h5py.h5i.get_file_id(here)
         return here
