@@ -305,16 +305,6 @@ def test_openings_of_a_file_that_changed_are_not_put_together(tmp_path, exdf):
             one | other
 
 
-def test_doubtful_trains_are_in_a_union_whoever_is_first(tmp_path, exdf):
-    path = tmp_path / "r0001/RAW-R0001-DA01-S00000.h5"
-    group = exdf.instrument("D/E/1:o/data", {"a": ()})
-    exdf.write(path, [5, 6, 7], [group], flags=[1, 0, 1])
-    strict, lax = (open_run(path.parent, inc_suspect_trains=s) for s in (False, True))
-    for both in (strict | lax, lax | strict):
-        assert both.train_ids.tolist() == [5, 6, 7]
-        assert both["D/E/1:o", "data.a"].shape == (3,)
-
-
 def test_few_files_stay_open(tmp_path, exdf, monkeypatch):
     for number in range(20):
         group = exdf.instrument("D/E/1:o/data", {"a": ()})

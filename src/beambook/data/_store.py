@@ -144,7 +144,7 @@ class Store:
         return Store(
             tuple(parts),
             {source: tuple(sorted(found)) for source, found in sources.items()},
-            self.suspect or other.suspect,
+            self.suspect,
             tuple(dict.fromkeys((*self.findings, *other.findings))),
         )
 
