@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from beambook.errors import DamagedFile
 
-__all__ = ["FilePool", "Stamp", "StoredFile", "changed", "digest", "pool", "stamp_of"]
+__all__ = ["FilePool", "Stamp", "StoredFile", "changed", "digest", "pool", "stamp_now", "stamp_of"]
 
 Stamp = tuple[int, int, int, int]
 # Inode, size in bytes, time of last change of the contents and of the inode, in ns. Of these only
@@ -60,7 +60,7 @@ class StoredFile:
     @classmethod
     def of(cls, path: Path) -> StoredFile:
         """The file as it is now."""
-        return cls(path, _stamp(path))
+        return cls(path, stamp_now(path))
 
 
 def digest(values: NDArray[Any]) -> bytes:
@@ -173,7 +173,7 @@ class FilePool:
             self._drop(self._released.pop())
 
     def _handle(self, stored: StoredFile) -> _Handle:
-        stamp = _stamp(stored.path)
+        stamp = stamp_now(stored.path)
         handle = self._handles.get(stored.path)
         if handle is None or handle.stamp != stamp:
             self._drop(stored.path)
@@ -221,9 +221,16 @@ def stamp_of(stat: os.stat_result) -> Stamp:
     return stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns
 
 
-def _stamp(path: Path) -> Stamp:
+def stamp_now(path: Path, fd: int | None = None) -> Stamp:
+    """Stamp of a file as it is now, or as it is open.
+
+    Raises
+    ------
+    DamagedFile
+        It cannot be read, or is no file.
+    """
     try:
-        stat = path.stat()
+        stat = os.stat(path if fd is None else fd)
     except OSError as error:
         raise DamagedFile(f"{path.name} cannot be read: {error.strerror}") from error
     if not S_ISREG(stat.st_mode):  # to open a pipe would wait for ever

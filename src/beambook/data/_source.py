@@ -247,14 +247,10 @@ class Source(Described):
     def channels(self) -> list[Channel]:
         """All selected keys as channels, by name; less those that have no rows, with a warning."""
         keys = sorted(self.keys())
-        rowless = [key for key in keys if not any(self.store.signals(self.source, key))]
-        if rowless:
+        stored = [key for key in keys if any(self.store.signals(self.source, key))]
+        if rowless := sorted(set(keys).difference(stored)):
             warn(f"{self.source}: {len(rowless)} keys have no rows, e.g. {rowless[0]}; left out")
-        return [
-            Channel(self.store, self.source, key, self.train_ids)
-            for key in keys
-            if key not in rowless
-        ]
+        return [Channel(self.store, self.source, key, self.train_ids) for key in stored]
 
     def trains_with_data(self, *, whole: bool) -> NDArray[np.bool_] | None:
         """Which trains have data in all (or, if not `whole`, any) parts of the selection.

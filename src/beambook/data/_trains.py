@@ -11,6 +11,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from beambook.data._findings import warn
+from beambook.data._reading.roi import is_whole
 from beambook.errors import DataError, TrainNotFound
 
 __all__ = ["TrainIds", "by_id", "by_index", "choose_trains", "split", "train_blocks"]
@@ -85,7 +86,7 @@ def choose_trains(train_ids: TrainIds, choice: Any) -> TrainIds:
         return _by_series(train_ids, choice)
     if isinstance(choice, slice):
         return np.sort(train_ids[choice])
-    if not isinstance(choice, list | tuple | np.ndarray) and not _is_whole(choice):
+    if not isinstance(choice, list | tuple | np.ndarray) and not is_whole(choice):
         kind = type(choice).__name__
         raise TypeError(f"Trains are chosen by slice, list, condition or by_id, not by {kind}")
     return _by_position(train_ids, np.asarray(choice))
@@ -219,10 +220,6 @@ def _span(train_ids: TrainIds) -> str:
     if not len(train_ids):
         return "0 trains"
     return f"{len(train_ids)} trains {train_ids[0]} … {train_ids[-1]}"
-
-
-def _is_whole(value: Any) -> bool:
-    return isinstance(value, int | np.integer) and not isinstance(value, bool)
 
 
 def _shown(value: Any) -> str:

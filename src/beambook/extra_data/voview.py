@@ -18,6 +18,7 @@ import click
 import h5py
 import numpy as np
 
+from beambook.data._open import data_files
 from beambook.data._write.run_file import write_rows
 from beambook.data._write.virtual import put_virtual
 from beambook.events import Silent
@@ -117,7 +118,7 @@ def write_atomic(path: str | os.PathLike[str], data: DataCollection) -> None:
 
 def check_sources(overview_file: h5py.File, run_dir: str | os.PathLike[str]) -> bool:
     """Whether the files of a run are those that an overview file was made of."""
-    now = {file.name: file.stat().st_size for file in _files(run_dir)}
+    now = {file.name: file.stat().st_size for file in data_files(Path(run_dir))}
     names, sizes = (overview_file[f".source_files/{what}"] for what in ("names", "sizes"))
     if not names.shape == sizes.shape == (len(now),) or _is_elsewhere(overview_file, run_dir):
         return False
@@ -138,11 +139,6 @@ def _is_elsewhere(overview_file: h5py.File, run_dir: str | os.PathLike[str]) -> 
             folder = Path(path).parent
             return not (folder.is_dir() and folder.samefile(run_dir))
     return False
-
-
-def _files(run_dir: str | os.PathLike[str]) -> list[Path]:
-    found = sorted(Path(run_dir).iterdir())
-    return [file for file in found if file.suffix == ".h5" and file.name.lower() != NAME]
 
 
 def voview_paths_for_run(directory: str | os.PathLike[str]) -> list[str]:
@@ -214,7 +210,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _check(args.overview_file or find_file_read(args.run_dir), args.run_dir)
     path = args.overview_file or find_file_write(args.run_dir)
     click.echo(f"Opening {args.run_dir}")
-    run = DataCollection.from_paths(_files(args.run_dir), is_single_run=True)
+    run = DataCollection.from_paths(data_files(Path(args.run_dir)), is_single_run=True)
     click.echo(f"Creating {path} from {len(run.files)} files...")
     write_atomic(path, run)
     return 0

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from beambook.data._event_ids import all_of
+from beambook.data._event_ids import all_of, how_many
 from beambook.errors import DataError
 
 __all__ = ["Axes"]
@@ -107,20 +107,14 @@ def _regular(counts: Int, ids: NDArray[np.uint64], stages: int) -> NDArray[np.ui
     labels = rows[0]
     if (rows != labels).any():
         return None
-    if (labels[1:] < labels[:-1]).any() and _different(labels) == len(labels):
+    if (labels[1:] < labels[:-1]).any() and how_many(labels) == len(labels):
         return None
     return np.asarray(labels)
 
 
 def _refuse_repeated(target: Int, inner: str) -> None:
-    if number := len(target) - _different(target):
+    if number := len(target) - how_many(target):
         raise DataError(
             f"{number} frames have the same {inner} id as another frame of their train",
             hint="Keep one axis of frames: unstack_pulses=False.",
         )
-
-
-def _different(ids: NDArray[Any]) -> int:
-    """How many different ids; numpy's own `unique` hashes, which takes seconds for millions."""
-    ids = np.sort(ids)
-    return int(np.count_nonzero(ids[1:] != ids[:-1])) + min(len(ids), 1)

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from beambook.data._cached_property import cached_property
 from beambook.data._euxfel.names import is_text
+from beambook.data._event_ids import how_many
 from beambook.data._findings import Finding
 from beambook.data._format import Rows, Signal
 from beambook.data._hdf5 import StoredFile, digest, pool
@@ -208,15 +209,9 @@ class Contents:
     def events(self) -> Mapping[str, int]:
         """How many events each event axis has."""
         return {
-            name: _different(np.concatenate([part.event_ids for part in parts]))
+            name: how_many(np.concatenate([part.event_ids for part in parts]))
             for name, parts in self.parts.items()
         }
-
-
-def _different(ids: NDArray[np.uint64]) -> int:
-    """How many different ids; numpy's own `unique` hashes, which takes seconds for times."""
-    ids = np.sort(ids)
-    return int(np.count_nonzero(ids[1:] != ids[:-1])) + min(len(ids), 1)
 
 
 def read_contents(path: Path, entry: str | None = None) -> Contents:

@@ -10,9 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from stat import S_ISREG
 
-from beambook.data._hdf5 import FilePool, Stamp, StoredFile, pool, stamp_of
+from beambook.data._hdf5 import FilePool, Stamp, StoredFile, pool, stamp_now
 from beambook.errors import DamagedFile
 
 __all__ = ["Descriptors", "Lent", "descriptors"]
@@ -114,7 +113,7 @@ class Descriptors:
                 _drop(lent)
 
     def _take(self, stored: StoredFile, seen: Stamp | None) -> Lent:
-        now = seen or _stamp(stored.path, stored.path.name)
+        now = seen or stamp_now(stored.path)
         with self._lock:
             lent = self._open.get(stored.path)
             if lent is None or lent.stamp != now:
@@ -147,7 +146,7 @@ class Descriptors:
                 _drop(self._open.popitem()[1])
             fd = _opened(path)
         try:
-            return Lent(fd, _stamp(fd, path.name))
+            return Lent(fd, stamp_now(path, fd))
         except DamagedFile:
             os.close(fd)
             raise
@@ -161,16 +160,6 @@ def _drop(lent: Lent) -> None:
     lent.dropped = True
     if not lent.users:
         os.close(lent.fd)
-
-
-def _stamp(of: Path | int, name: str) -> Stamp:
-    try:
-        found = os.stat(of)
-    except OSError as error:
-        raise DamagedFile(f"{name} cannot be read: {error.strerror}") from error
-    if not S_ISREG(found.st_mode):
-        raise DamagedFile(f"{name} is not a file")
-    return stamp_of(found)
 
 
 def _refuse_if_changed(stored: StoredFile, lent: Lent) -> None:

@@ -22,7 +22,7 @@ from beambook.data._reading.engine import (
 )
 from beambook.data._reading.threads import Job
 
-__all__ = ["plain_jobs"]
+__all__ = ["merged", "plain_jobs"]
 
 SMALL = 16 << 10  # bytes; copied faster than asked for one by one
 GAP = 32 << 10  # bytes; read faster than left out
@@ -45,7 +45,7 @@ def plain_jobs(origin: Origin, pieces: Pieces, at: Int, output: Output, *, block
     layout, item = origin.layout, origin.layout.dtype.itemsize
     row = layout.chunk_bytes // layout.chunk[0]
     if prod(output.roi.shape) * item == row and output.takes(layout.dtype) and output.drops_only:
-        stretches = _merged(at, pieces.target * row, pieces.count * row)
+        stretches = merged(at, pieces.target * row, pieces.count * row)
         if _large(stretches):
             return _straight(origin, pieces, output, stretches, block)
     source, target = pieces.rows()
@@ -69,9 +69,14 @@ def _large(stretches: tuple[Int, Int, Int]) -> bool:
     return len(size) == 1 or int(size.sum()) >= SMALL * len(size)
 
 
-def _merged(at: Int, to: Int, size: Int) -> tuple[Int, Int, Int]:
-    """Stretches that follow each other in the file and in the result are one."""
+def merged(at: Int, to: Int, size: Int, block: int | None = None) -> tuple[Int, Int, Int]:
+    """Stretches that follow each other in the file and in the result are one.
+
+    Unless they are in two blocks of so many bytes of the result.
+    """
     follows = (at[1:] == at[:-1] + size[:-1]) & (to[1:] == to[:-1] + size[:-1])
+    if block is not None:
+        follows &= to[1:] // block == to[:-1] // block
     first = np.flatnonzero(np.append(True, ~follows))
     return at[first], to[first], np.add.reduceat(size, first)
 

@@ -17,7 +17,7 @@ from beambook.data._reading.hdf5 import read_by_hdf5
 from beambook.data._reading.plain import plain_jobs
 from beambook.data._reading.threads import Job
 
-__all__ = ["placed", "plan_jobs"]
+__all__ = ["origin_of", "placed", "plan_jobs"]
 
 
 def plan_jobs(
@@ -35,9 +35,7 @@ def plan_jobs(
     block : int
         About so many bytes in a job.
     """
-    with descriptors.lend(file) as lent:
-        rows = int(pieces.source.min()), int((pieces.source + pieces.count).max())
-        origin = Origin(file, dataset, layout_in(lent, file, dataset, rows), lent.stamp)
+    origin = origin_of(file, dataset, pieces)
     layout = origin.layout
     if layout.reason:
         return [_by_hdf5(origin, pieces, output)]
@@ -57,6 +55,13 @@ def plan_jobs(
     if layout.filters:
         return jobs + coded_jobs(origin, pieces, at, size, output, block=block)
     return jobs + plain_jobs(origin, pieces, at, output, block=block)
+
+
+def origin_of(file: StoredFile, dataset: str, pieces: Pieces) -> Origin:
+    """The data set, and where these rows of it are; at least one piece."""
+    with descriptors.lend(file) as lent:
+        rows = int(pieces.source.min()), int((pieces.source + pieces.count).max())
+        return Origin(file, dataset, layout_in(lent, file, dataset, rows), lent.stamp)
 
 
 def placed(layout: Layout, pieces: Pieces) -> tuple[Pieces, Int, Int]:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Roi"]
+__all__ = ["Roi", "is_whole"]
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Roi:
         plain = all(rest == slice(None) for _, rest in pairs if isinstance(rest, slice)) and all(
             isinstance(rest, slice) for _, rest in pairs
         )
-        kept = tuple(i for i, item in enumerate(full) if not _is_whole(item))
+        kept = tuple(i for i, item in enumerate(full) if not is_whole(item))
         return cls(
             tuple(stored for stored, _ in pairs),
             () if plain else (slice(None), *(rest for _, rest in pairs)),
@@ -76,7 +76,8 @@ def _none_of(entry_shape: tuple[int, ...]) -> NDArray[np.bool_]:
         raise IndexError(f"Entries of shape {entry_shape} cannot be") from error
 
 
-def _is_whole(item: Any) -> bool:
+def is_whole(item: Any) -> bool:
+    """Whether it is a whole number, and no boolean."""
     return isinstance(item, int | np.integer) and not isinstance(item, bool)
 
 
@@ -95,7 +96,7 @@ def _full(roi: tuple[Any, ...], ndim: int) -> tuple[Any, ...]:
 
 
 def _split(item: Any, size: int) -> tuple[slice, Any]:
-    if _is_whole(item):
+    if is_whole(item):
         at = int(item) + size if item < 0 else int(item)
         return slice(at, at + 1, 1), 0
     if isinstance(item, slice) and (item.step is None or item.step > 0):

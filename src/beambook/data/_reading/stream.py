@@ -10,10 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from beambook.data._reading.chunks import layout_in
-from beambook.data._reading.descriptors import descriptors
 from beambook.data._reading.engine import Int, Origin, Pieces, ReadError, read_into
-from beambook.data._reading.plan import placed
+from beambook.data._reading.plain import merged
+from beambook.data._reading.plan import origin_of, placed
 from beambook.data._reading.read import Plan
 from beambook.data._reading.roi import Roi
 
@@ -111,29 +110,20 @@ def _straight(
     pieces = Pieces(plan.source[taken], plan.target[taken], plan.count[taken])
     if not len(pieces):
         return None
-    with descriptors.lend(plan.file) as lent:
-        span = int(pieces.source.min()), int((pieces.source + pieces.count).max())
-        layout = layout_in(lent, plan.file, plan.dataset, span)
-        origin = Origin(plan.file, plan.dataset, layout, lent.stamp)
+    origin = origin_of(plan.file, plan.dataset, pieces)
+    layout = origin.layout
     if layout.reason or layout.filters or layout.dtype != dtype:
         return None
     if layout.chunk[1:] != layout.shape[1:] or layout.shape[1:] != roi.entry:
         return None
-    if span[1] > layout.shape[0]:
+    if int((pieces.source + pieces.count).max()) > layout.shape[0]:
         return None
     pieces, at, _ = placed(layout, pieces)
     if (at < 0).any():
         return None
     cut = Pieces(pieces.target * row, at, pieces.count * row).split(rows * row)
     order = np.argsort(cut.source, kind="stable")
-    to, at, size = _merged(cut[order], rows * row)
+    cut = cut[order]
+    at, to, size = merged(cut.target, cut.source, cut.count, rows * row)
     first = np.searchsorted(to, np.arange(blocks + 1) * (rows * row))
     return _Reads(origin, pieces, at, to, size, first)
-
-
-def _merged(cut: Pieces, block: int) -> tuple[Int, Int, Int]:
-    """Neighbours in the file, in memory and of one block are one."""
-    to, at, size = cut.source, cut.target, cut.count
-    new = (at[1:] != at[:-1] + size[:-1]) | (to[1:] != to[:-1] + size[:-1])
-    first = np.flatnonzero(np.append(True, new | (to[1:] // block != to[:-1] // block)))
-    return to[first], at[first], np.add.reduceat(size, first)
