@@ -10,14 +10,16 @@ Each error is also a subclass of the builtin that users expect, so that
     │   ├── AliasNotFound                          run["alias"]
     │   ├── TrainNotFound                          by_id[...]
     │   ├── ParameterNotFound                      beambook run NOTEBOOK nmae=1
+    │   ├── ConstantNotFound                       no calibration constant for these conditions
     │   └── RecipeNotFound                         beambook run recpie
-    ├── RunNotFound             FileNotFoundError  no such proposal, run, file or execution
+    ├── RunNotFound             FileNotFoundError  no such proposal, run, file, execution or job
     ├── ParameterError          ValueError         a wrong type, a value out of range, a missing one
     ├── DataError               ValueError         what is in the files does not fit together
     │   ├── DamagedFile                            truncated, half-written, not HDF5
     │   └── AlignmentError                         channels without a common train or pulse
     ├── NotebookError           ValueError         not a notebook, no kernel, no parameters cell
     ├── ExecutionError          RuntimeError       an execution that did not end well
+    ├── JobError                RuntimeError       a cluster that refuses, or does not answer
     ├── ReportError             RuntimeError       a report that could not be made
     └── MissingPackage          ImportError        an optional package is not installed
 
@@ -35,9 +37,11 @@ __all__ = [
     "AliasNotFound",
     "AlignmentError",
     "BeambookError",
+    "ConstantNotFound",
     "DamagedFile",
     "DataError",
     "ExecutionError",
+    "JobError",
     "KeyNotFound",
     "MissingPackage",
     "NameNotFound",
@@ -142,6 +146,13 @@ class ParameterNotFound(NameNotFound):
     kind = "parameter"
 
 
+class ConstantNotFound(NameNotFound):
+    """No calibration constant of this kind for a module, these conditions and this time."""
+
+    exit_code = 1
+    kind = "constant"
+
+
 class RecipeNotFound(NameNotFound):
     """Neither a shipped recipe nor a notebook file has this name."""
 
@@ -149,7 +160,7 @@ class RecipeNotFound(NameNotFound):
 
 
 class RunNotFound(BeambookError, FileNotFoundError):
-    """No such proposal, run, file or execution."""
+    """No such proposal, run, file, execution or job."""
 
     exit_code: ClassVar[int] = 2
 
@@ -180,6 +191,10 @@ class NotebookError(BeambookError, ValueError):
 
 class ExecutionError(BeambookError, RuntimeError):
     """An execution that did not end well."""
+
+
+class JobError(BeambookError, RuntimeError):
+    """A cluster that refuses work, or does not answer."""
 
 
 class ReportError(BeambookError, RuntimeError):

@@ -1,0 +1,1 @@
+"""Numbers of correction: dark characterisation, corrections, constants and their versions."""

@@ -1,0 +1,1 @@
+"""Area detectors as pictures: geometry, assembly, azimuthal integration, plots."""

@@ -1,0 +1,1 @@
+"""Where work runs: on this machine, or on a Slurm cluster; Dask in one line."""
