@@ -4,6 +4,8 @@ Nothing in beambook imports this room; tests, tutorials and the demo do.
 """
 
 from beambook.testing._beam import Physics
+from beambook.testing._detector.physics import DetectorPhysics
+from beambook.testing._detector.truth import DetectorTruth, photons, truth_of
 from beambook.testing._faults import (
     BadTrainIds,
     Fault,
@@ -20,6 +22,8 @@ from beambook.testing._xdi import read_xdi, shipped_scans
 
 __all__ = [
     "BadTrainIds",
+    "DetectorPhysics",
+    "DetectorTruth",
     "Fault",
     "HalfWrittenFile",
     "LostTrains",
@@ -30,6 +34,8 @@ __all__ = [
     "TruncatedFile",
     "make_proposal",
     "make_run",
+    "photons",
     "read_xdi",
     "shipped_scans",
+    "truth_of",
 ]

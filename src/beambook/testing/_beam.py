@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from beambook.errors import ParameterError
 
-__all__ = ["Beam", "Physics", "energy_sweep", "make_beam", "random"]
+__all__ = ["Beam", "Physics", "energy_sweep", "make_beam", "pulse_energies", "random"]
 
 Floats = NDArray[np.float64]
 
@@ -151,13 +151,25 @@ def make_beam(
 
     The last `suppressed` pulses of each train are kept from lasing.
     """
-    trains, pulses = len(energy), len(pulse_ids)
-    mean = physics.i0_mean * (1 + physics.drift * _slow(trains, rng))
-    shape = (trains, pulses)
-    i0 = mean[:, None] * rng.gamma(physics.modes, 1 / physics.modes, shape)
-    i0[:, pulses - suppressed :] *= physics.suppression
+    i0 = _pulse_energies(len(energy), len(pulse_ids), physics, suppressed, rng)
     i1 = i0 * np.exp(-absorbance(energy, polarisation))[:, None]
     return Beam(energy, polarisation, i0, i1, pulse_ids)
+
+
+def pulse_energies(
+    seed: int, run: int, trains: int, pulses: int, physics: Physics, suppressed: int = 0
+) -> Floats:
+    """The pulse energies of a made run again: ndarray (train, pulse), µJ."""
+    return _pulse_energies(trains, pulses, physics, suppressed, random(seed, run, "beam"))
+
+
+def _pulse_energies(
+    trains: int, pulses: int, physics: Physics, suppressed: int, rng: np.random.Generator
+) -> Floats:
+    mean = physics.i0_mean * (1 + physics.drift * _slow(trains, rng))
+    i0 = mean[:, None] * rng.gamma(physics.modes, 1 / physics.modes, (trains, pulses))
+    i0[:, pulses - suppressed :] *= physics.suppression
+    return i0
 
 
 def _slow(trains: int, rng: np.random.Generator) -> Floats:

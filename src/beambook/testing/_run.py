@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 from beambook.errors import ParameterError
 from beambook.events import Reporter, Silent
 from beambook.testing import _devices as devices
-from beambook.testing._agipd import agipd_module
 from beambook.testing._beam import Beam, Physics, energy_sweep, make_beam, random
 from beambook.testing._checks import one_of, within
 from beambook.testing._daq import Recording, appearing, record_run
+from beambook.testing._detector.detectors import Detectors, Modules
+from beambook.testing._detector.physics import DetectorPhysics
 from beambook.testing._digitizer import SAMPLES_PER_SLOT, Digitizer
 from beambook.testing._exdf import VERSIONS
 from beambook.testing._faults import Fault, damage_sources
@@ -51,8 +52,10 @@ def make_run(
     thickness: float = 1.0,
     dichroism: Callable[[NDArray[np.float64]], NDArray[np.float64]] | None = None,
     physics: Physics | None = None,
-    agipd: int = 0,
+    agipd: Modules = 0,
     frames: int = 8,
+    dark: str | None = None,
+    detector: DetectorPhysics | None = None,
     camera: tuple[int, int] | None = (48, 64),
     extra_motors: int = 0,
     sequences: int = 1,
@@ -104,10 +107,14 @@ def make_run(
         current. The magnet (±3 A) is reversed after each pass.
     physics : Physics, optional
         Means, noises and offsets.
-    agipd : int
-        Number of AGIPD1M modules, 0 … 16.
+    agipd : int or sequence of int
+        How many modules of an AGIPD1M, 0 … 16, or the numbers of those that there are.
     frames : int
-        Frames per train of each module, 1 … 352.
+        Frames per train of each module: memory cells 0, 1 …
+    dark : {"high", "med", "low"}, optional
+        Make the detectors' frames dark, in this gain stage.
+    detector : DetectorPhysics, optional
+        What the pixels do; by default what suits the detector.
     camera : (int, int), optional
         Rows and columns of the beam camera; None leaves it out.
     extra_motors : int
@@ -176,6 +183,7 @@ def make_run(
         rng("beam"),
         suppressed=within("suppressed", suppressed, 0, pulses),
     )
+    detectors = Detectors.of({"AGIPD1M": agipd}, frames=frames, physics=detector, dark=dark)
     adc = Digitizer(pulse_step * SAMPLES_PER_SLOT, _sampled(mcp_pulses, pulses))
     current = 0.0 if dichroism is None else MAGNET_CURRENT
     aggregators: dict[str, list[Source]] = {
@@ -184,12 +192,11 @@ def make_run(
             *devices.mono(beam, physics, rng("mono")),
             *devices.magnet(beam, current=current, rng=rng("magnet")),
             *_motors(trains, within("extra_motors", extra_motors, 0, 10_000), rng),
+            *detectors.control(trains=trains, pulse_step=pulse_step),
         ],
         "DA03": devices.digitizer(adc, beam, physics, rng("mcp")),
         **_camera(camera, beam, rng),
-        **_modules(
-            within("agipd", agipd, 0, 16), beam, seed, run, within("frames", frames, 1, 352)
-        ),
+        **detectors.aggregators(beam, seed=seed, run=run),
     }
     aggregators = damage_sources(aggregators, faults, trains, version=format_version)
     with appearing(Path(path)) as folder:
@@ -212,13 +219,6 @@ def _camera(
         return {}
     rows, columns = (within("a side of the camera", side, 1, 4096) for side in shape)
     return {"DA04": devices.camera((rows, columns), beam, rng("camera"))}
-
-
-def _modules(modules: int, beam: Beam, seed: int, run: int, frames: int) -> dict[str, list[Source]]:
-    return {
-        f"AGIPD{number:02d}": [agipd_module(number, beam, seed=seed, run=run, frames=frames)]
-        for number in range(modules)
-    }
 
 
 def _motors(trains: int, extra: int, rng: Callable[[str], np.random.Generator]) -> list[Source]:
