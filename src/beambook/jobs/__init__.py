@@ -43,3 +43,41 @@ It is run again (three attempts in all) if it dies by a signal, never if it exit
 """
 
 from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from beambook.jobs._batch import Batch as Batch
+    from beambook.jobs._batch import Resources as Resources
+    from beambook.jobs._batch import Task as Task
+    from beambook.jobs._job import Job as Job
+    from beambook.jobs._local import LocalRunner as LocalRunner
+    from beambook.jobs._runner import Runner as Runner
+    from beambook.jobs._runner import runner as runner
+    from beambook.jobs._site import Site as Site
+    from beambook.jobs._state import TaskState as TaskState
+
+_HOME = {
+    "Batch": "_batch",
+    "Job": "_job",
+    "LocalRunner": "_local",
+    "Resources": "_batch",
+    "Runner": "_runner",
+    "Site": "_site",
+    "Task": "_batch",
+    "TaskState": "_state",
+    "runner": "_runner",
+}
+
+__all__ = sorted(_HOME)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'beambook.jobs' has no attribute {name!r}")
+    return getattr(import_module(f"beambook.jobs.{_HOME[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

@@ -148,7 +148,7 @@ class PrivateSlurm:
     def _start(self, name: str, *words: str) -> None:
         with (self.folder / f"{name}.out").open("ab") as out:
             self._daemons[name] = subprocess.Popen(  # noqa: S603
-                [_program(words[0]), *words[1:]],
+                [*_LEASH, _program(words[0]), *words[1:]],
                 env={
                     "PATH": PLACES,
                     MARK: str(self.folder),
@@ -232,7 +232,7 @@ def private_slurm(
         raise FileNotFoundError(f"Not installed: {', '.join(missing)} (slurm-wlm, munge)")
     with ExitStack() as stack:
         # Short and private: a socket's path has at most 107 letters, and munge is suspicious.
-        folder = Path(tempfile.mkdtemp(prefix="bb-slurm-", dir="/tmp"))  # noqa: S108
+        folder = Path(tempfile.mkdtemp(prefix="bb-slurm-", dir="/tmp"))
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
         names = tuple(f"u{number}" for number in range(1, nodes + 1))
         _configure(
@@ -291,6 +291,10 @@ def _program(name: str) -> str:
     return shutil.which(name, path=PLACES) or name
 
 
+# Whoever started a daemon may be killed and never come to stop it: the kernel does.
+_LEASH = ("setpriv", "--pdeathsig", "KILL") if shutil.which("setpriv", path=PLACES) else ()
+
+
 def _wait_for(path: Path) -> None:
     deadline = time.monotonic() + READY_SECONDS
     while not path.exists():
@@ -311,7 +315,8 @@ def _marked(folder: Path) -> list[int]:
 
 def _is_below(pid: int) -> bool:
     """Not of the tests themselves, which may have SLURM_CONF in their environment, too."""
-    return _variable(pid, MARK) != "" or _variable(pid, "SLURM_JOB_ID") != ""
+    own = _variable(pid, MARK) or _variable(pid, "SLURM_JOB_ID")
+    return bool(own) or _words_of(pid).startswith("slurmstepd")
 
 
 def _environment(pid: int) -> list[str]:
