@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from beambook.recipe._execute import execute as execute
     from beambook.recipe._execute import execute_many as execute_many
     from beambook.recipe._execution import Execution as Execution
+    from beambook.recipe._pipeline.perform import perform as perform
+    from beambook.recipe._pipeline.perform import resume as resume
+    from beambook.recipe._pipeline.performance import Performance as Performance
     from beambook.recipe._recipe import Recipe as Recipe
     from beambook.recipe._record import record as record
     from beambook.recipe._report import Report as Report
@@ -21,13 +24,16 @@ if TYPE_CHECKING:
 
 _HOME = {
     "Execution": "_execution",
+    "Performance": "_pipeline.performance",
     "Recipe": "_recipe",
     "Report": "_report",
     "Verdict": "_verdict",
     "compare": "_compare",
     "execute": "_execute",
     "execute_many": "_execute",
+    "perform": "_pipeline.perform",
     "record": "_record",
+    "resume": "_pipeline.perform",
 }
 
 __all__ = sorted(_HOME)

@@ -16,7 +16,7 @@ from beambook.card import Card, Described, Table
 from beambook.errors import DamagedFile, RunNotFound, close_names
 from beambook.recipe._report_facts import result_text
 
-__all__ = ["RECORD", "CellRun", "Execution"]
+__all__ = ["ALIVE", "RECORD", "CellRun", "Execution", "is_gone"]
 
 RECORD = "execution.json"
 NOTEBOOK = "notebook.ipynb"
@@ -261,13 +261,14 @@ def _read_record(path: Path) -> Mapping[str, Any]:
         raise DamagedFile(f"{str(path)!r} is no record of an execution: {error}") from error
     if not isinstance(record, dict) or not {"id", "status", "cells", "host"} <= set(record):
         raise DamagedFile(f"{str(path)!r} is no record of an execution")
-    if record["status"] in ALIVE and record["host"] == socket.gethostname() and _is_gone(record):
+    if record["status"] in ALIVE and record["host"] == socket.gethostname() and is_gone(record):
         value = f"its process ({record['pid']}) ended before it"
         record |= {"status": "killed", "error": {"name": "Abandoned", "value": value}}
     return record
 
 
-def _is_gone(record: Mapping[str, Any]) -> bool:
+def is_gone(record: Mapping[str, Any]) -> bool:
+    """Whether the process of this machine that a record names has ended."""
     if record["pid"] == os.getpid():
         return False
     try:

@@ -15,7 +15,7 @@ from beambook.recipe._execution import LOG, NOTEBOOK, RECORD, Execution
 from beambook.recipe._notebook import dumps, write_atomically, write_notebook
 from beambook.recipe._provenance import now
 
-__all__ = ["FULL", "Journal"]
+__all__ = ["FULL", "Journal", "fresh_folder"]
 
 RESERVE = ".reserve"
 RESERVE_BYTES = 1 << 16
@@ -48,7 +48,7 @@ class Journal:
     def __init__(self, into: Path, name: str, record: dict[str, Any]) -> None:
         self.record = record
         try:
-            self.folder = _fresh_folder(into, name)
+            self.folder = fresh_folder(into, name)
             (self.folder / RESERVE).write_bytes(os.urandom(RESERVE_BYTES))
             record["id"] = self.folder.name
             self.save()
@@ -135,7 +135,8 @@ class Journal:
             self._dropped += len(data)
 
 
-def _fresh_folder(into: Path, name: str) -> Path:
+def fresh_folder(into: Path, name: str) -> Path:
+    """Make a folder ``<name>-<date>-<time>-<4 digits>`` that nobody had before."""
     slug = re.sub(r"[^\w.-]+", "-", name).strip("-.")[:NAME_MOST] or "notebook"
     into.mkdir(parents=True, exist_ok=True)
     while True:

@@ -1,0 +1,97 @@
+"""What is executed before and after a recipe, and what its parts differ in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from beambook.errors import DamagedFile, ParameterNotFound, close_names
+from beambook.recipe._recipe import Recipe
+
+__all__ = ["PARTS_FOLDER", "Pipeline"]
+
+KEYS = ("before", "after", "over")
+PARTS_FOLDER = "parts_folder"  # the one value that is ours: `after` is told where the parts are
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """A recipe with what comes before and after it.
+
+    Attributes
+    ----------
+    recipe : Recipe
+        Executed once for each part.
+    before, after : Recipe or None
+    over : tuple of str
+        Parameters that parts may differ in; empty for any.
+    path : Path or None
+        The file that says so; None where there is none.
+    """
+
+    recipe: Recipe
+    before: Recipe | None = None
+    after: Recipe | None = None
+    over: tuple[str, ...] = ()
+    path: Path | None = None
+
+    @classmethod
+    def of(cls, recipe: Recipe) -> Pipeline:
+        """Read the ``.yml`` beside the notebook; without one the recipe is all there is.
+
+        Raises
+        ------
+        DamagedFile
+            If the file is no YAML, or says something that nobody understands.
+        RecipeNotFound
+            If a notebook that it names is not there.
+        ParameterNotFound
+            If it spreads over a parameter that the recipe does not have.
+        """
+        path = recipe.path.with_suffix(".yml")
+        if not path.is_file():
+            return cls(recipe)
+        said = _read(path)
+        before, after = (_named(said.get(key), path) for key in ("before", "after"))
+        over = said.get("over") or []
+        over = tuple(map(str, [over] if isinstance(over, str) else over))
+        for name in over:
+            if name not in recipe.parameters:
+                raise ParameterNotFound(name, recipe.parameters.names, where=f"{recipe.name}.ipynb")
+        return cls(recipe, before, after, over, path)
+
+    @property
+    def recipes(self) -> tuple[Recipe, ...]:
+        """All of its notebooks, in the order in which they are executed."""
+        return tuple(r for r in (self.before, self.recipe, self.after) if r is not None)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether there is nothing but the recipe."""
+        return self.path is None
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        said = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        reason = " ".join(str(error).split())
+        raise DamagedFile(f"{str(path)!r} is not YAML: {reason}") from error
+    if not isinstance(said, dict):
+        raise DamagedFile(f"{str(path)!r} does not say 'before: NOTEBOOK' or 'after: NOTEBOOK'")
+    for key in said:
+        if key not in KEYS:
+            close = close_names(str(key), KEYS) or list(KEYS)
+            raise DamagedFile(f"{str(path)!r} says {key!r}; known are {', '.join(close)}")
+    return said
+
+
+def _named(name: Any, path: Path) -> Recipe | None:
+    """The notebook beside the file, else a recipe of this name."""
+    if name is None:
+        return None
+    beside = path.parent / (str(name) if str(name).endswith(".ipynb") else f"{name}.ipynb")
+    return Recipe.find(beside if beside.is_file() else str(name))

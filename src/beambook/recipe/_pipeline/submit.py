@@ -1,0 +1,94 @@
+"""Parts handed to a Runner as tasks."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+
+from beambook import jobs
+from beambook.jobs import Batch, Job, LocalRunner, Resources, Runner, Task
+from beambook.recipe._part import FINISH
+from beambook.recipe._pipeline.environment import environment
+from beambook.recipe._pipeline.group import grouped
+from beambook.recipe._pipeline.performance import BATCH, Performance
+
+__all__ = ["Where", "chosen", "group", "submit"]
+
+LOCAL_SHORTEST = 2.0  # s; what it takes to start a process and its first kernel
+MOST_TASKS = 1000  # Slurm's own default for the length of an array
+NAMES_SHOWN = 3
+
+
+@dataclass(frozen=True)
+class Where:
+    """A Runner and what it is called."""
+
+    runner: Runner
+    name: str
+
+
+def chosen(runner: Runner | str | None, *, wait: bool, at_once: int | None = None) -> Where:
+    """The runner that is meant; on this machine it stays if nobody waits for it."""
+    if runner is None or runner == "local":
+        return Where(LocalRunner(at_once, stays=not wait), "local")
+    if isinstance(runner, str):
+        return Where(jobs.runner(runner, at_once=at_once), runner)
+    return Where(runner, "local" if isinstance(runner, LocalRunner) else "slurm")
+
+
+def group(performance: Performance, runner: Runner) -> Performance:
+    """Group the parts into tasks; groups that there are already stay as they are."""
+    asked = performance.asked
+    if asked.groups or not asked.parts:
+        return performance
+    local = isinstance(runner, LocalRunner)
+    shortest = LOCAL_SHORTEST if local else _site(runner).min_task_seconds
+    seconds = [part.seconds for part in asked.parts]
+    asked = asked.but(groups=grouped(seconds, shortest=shortest, most=MOST_TASKS))
+    asked.save(performance.path)
+    return Performance(performance.path, asked)
+
+
+def submit(performance: Performance, runner: Runner) -> Job:
+    """Hand the tasks over; of those that were handed over before, the ones that are not done."""
+    asked, folder = performance.asked, performance.path
+    tasks = tuple(
+        Task(_name(performance, k), _argv(performance, k)) for k in range(len(asked.groups))
+    )
+    local = isinstance(runner, LocalRunner)
+    cores = _cores_each(len(tasks)) if local else _site(runner).cores
+    batch = Batch(
+        asked.title(),
+        tasks,
+        folder / BATCH,
+        finish=Task(FINISH, (*_PROGRAM, str(folder), FINISH)),
+        environment=environment(threads=cores or 1),
+        resources=Resources(cores=cores),
+        directory=folder,
+    )
+    return runner.submit(batch)
+
+
+_PROGRAM = (sys.executable, "-m", "beambook.recipe._part")
+
+
+def _argv(performance: Performance, k: int) -> tuple[str, ...]:
+    return (*_PROGRAM, str(performance.path), *map(str, performance.asked.groups[k]))
+
+
+def _name(performance: Performance, k: int) -> str:
+    parts = performance.asked.parts or ()
+    names = [parts[i].name for i in performance.asked.groups[k]]
+    more = f" and {len(names) - NAMES_SHOWN} more" if len(names) > NAMES_SHOWN else ""
+    return ", ".join(names[:NAMES_SHOWN]) + more
+
+
+def _site(runner: Runner) -> jobs.Site:
+    return getattr(runner, "site", None) or jobs.Site.load()
+
+
+def _cores_each(tasks: int) -> int:
+    """Few tasks on many cores: each gets its share."""
+    cores = len(os.sched_getaffinity(0))
+    return max(1, cores // max(1, tasks))

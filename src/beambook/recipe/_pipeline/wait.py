@@ -1,0 +1,62 @@
+"""Wait for a performance, and say how far it is."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+
+from beambook.events import Progress, Reporter
+from beambook.recipe._pipeline.outcome import Outcome
+from beambook.recipe._pipeline.performance import Performance
+from beambook.recipe._report_facts import duration
+
+__all__ = ["wait_for"]
+
+ORDER = ("running", "queued", "failed", "killed", "lost", "missing")
+
+
+def wait_for(performance: Performance, reporter: Reporter) -> Performance:
+    """Wait until all tasks have ended, and the one that finishes; gives what there is then."""
+    job = performance.job
+    if job is None:
+        return performance
+    tell = _Teller(performance, reporter)
+    job.wait(tell)
+    return Performance.load(performance.path)
+
+
+class _Teller:
+    """Turns ticks of the job into progress of the parts."""
+
+    def __init__(self, performance: Performance, reporter: Reporter) -> None:
+        self._performance = performance
+        self._reporter = reporter
+        self._began = time.monotonic()
+        self._done_before = _work([o for o in performance.outcomes() if o.is_done])
+
+    def __call__(self, tick: Progress, /) -> None:
+        outcomes = self._performance.outcomes()
+        counts = Counter(o.status for o in outcomes)
+        words = [f"{counts[kind]} {kind}" for kind in ORDER if counts[kind]]
+        if all(o.status not in ("running", "queued") for o in outcomes):
+            words.append("making the report")
+        elif left := self._left(outcomes):
+            words.append(f"about {left} left")
+        seconds = time.monotonic() - self._began
+        label = ", ".join(words)
+        task = self._performance.asked.pipeline.recipe.name
+        # Not the last step before the report is made: who shows progress ends with it.
+        total = len(outcomes) + 1
+        self._reporter(Progress(task, counts["done"], total, label, seconds))
+
+    def _left(self, outcomes: tuple[Outcome, ...]) -> str:
+        """From what has been done since we look, by the estimates of the parts."""
+        ended = [o for o in outcomes if o.status not in ("running", "queued")]
+        done = _work(ended) - self._done_before
+        left = _work(list(outcomes)) - _work(ended)
+        seconds = time.monotonic() - self._began
+        return duration(seconds * left / done) if done > 0 else ""
+
+
+def _work(outcomes: list[Outcome]) -> float:
+    return sum(outcome.part.seconds for outcome in outcomes)
