@@ -95,6 +95,7 @@ _DSSC = DetectorPhysics(
     stuck_gain=0.0,
     hot_offset=60.0,
     beam_photons=60.0,
+    peak_photons=30.0,
 )
 XTDF = "{}CH0:xtdf"
 KINDS = {

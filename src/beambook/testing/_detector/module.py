@@ -13,7 +13,7 @@ from beambook.testing._beam import random
 from beambook.testing._detector import kernels
 from beambook.testing._detector.kind import MadeKind
 from beambook.testing._detector.physics import DetectorPhysics
-from beambook.testing._detector.pixels import Pixels, make_pixels
+from beambook.testing._detector.pixels import Peaks, Pixels, make_peaks, make_pixels
 
 __all__ = ["Exposure", "MadeModule"]
 
@@ -60,8 +60,13 @@ class MadeModule:
 
     @property
     def mean_photons(self) -> NDArray[np.float32]:
-        """Photons per pixel and mJ: falls off with the distance from the beam."""
-        return _light(self.kind, self.physics, self.number)
+        """Photons per pixel and mJ: Bragg peaks on light that falls off around the beam."""
+        return _light(self)
+
+    @property
+    def peaks(self) -> Peaks:
+        """Where Bragg peaks are."""
+        return make_peaks(self.kind, self.physics, self.seed, self.number)
 
     def expose(self, run: int, train: int, i0: NDArray[np.float64]) -> Exposure:
         """What happens in a train.
@@ -149,9 +154,17 @@ class MadeModule:
 
 
 @lru_cache(32)
-def _light(kind: MadeKind, physics: DetectorPhysics, number: int) -> NDArray[np.float32]:
+def _light(made: MadeModule) -> NDArray[np.float32]:
+    kind, physics, number = made.kind, made.physics, made.number
     slow, fast = np.indices(kind.shape, dtype=np.float32)
     radius = np.hypot(slow - kind.shape[0] * (number % 2), fast + 40 + 130 * (number % 4))
-    near = physics.beam_photons * np.exp(-radius / 25)
-    mean = near + physics.halo_photons * np.exp(-radius / 200)
+    mean = physics.beam_photons * np.exp(-radius / 25)
+    mean += physics.halo_photons * np.exp(-radius / 200)
+    peaks, rows, columns = made.peaks, slow[:, 0], fast[0]
+    for row, column, height in zip(peaks.slow, peaks.fast, peaks.photons, strict=True):
+        along, across = (
+            np.exp(-0.5 * ((where - middle) / physics.peak_width) ** 2)
+            for where, middle in ((rows, row), (columns, column))
+        )
+        mean += height * np.outer(along, across)
     return np.asarray(mean, np.float32)

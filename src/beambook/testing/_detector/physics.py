@@ -66,6 +66,11 @@ class DetectorPhysics:
     noisy_factor : float
     beam_photons, halo_photons : float
         Mean photons per pixel and mJ near the beam, and far around it.
+    peaks : int
+        Bragg peaks on each module, at places that depend on the seed alone.
+    peak_photons, peak_width : float
+        Mean photons per mJ in the middle of the brightest of them (others have down to a
+        hundredth), and their rms width, pixels.
     """
 
     offset: Stages = (5400.0, 6200.0, 5900.0)
@@ -95,6 +100,9 @@ class DetectorPhysics:
     noisy_factor: float = 6.0
     beam_photons: float = 1500.0
     halo_photons: float = 0.3
+    peaks: int = 16
+    peak_photons: float = 8000.0
+    peak_width: float = 1.5
 
     def __post_init__(self) -> None:
         for name, value in self._numbers():

@@ -13,7 +13,7 @@ from beambook.testing._beam import random
 from beambook.testing._detector.kind import MadeKind
 from beambook.testing._detector.physics import BAD_KINDS, DetectorPhysics
 
-__all__ = ["Pixels", "make_pixels"]
+__all__ = ["Peaks", "Pixels", "make_peaks", "make_pixels"]
 
 Maps = NDArray[np.float32]
 MOST = 2.5  # patterns end there, in rms: what lies farther out was planted
@@ -65,6 +65,30 @@ class Pixels:
     def is_bad(self, kind: str) -> NDArray[np.bool_]:
         """Where a kind of bad pixel was planted."""
         return np.asarray(self.bad == 1 + BAD_KINDS.index(kind))
+
+
+@dataclass(frozen=True, eq=False)
+class Peaks:
+    """Bragg peaks on a module.
+
+    Attributes
+    ----------
+    slow, fast : ndarray (peak,)
+        Their middles, pixels (not whole numbers).
+    photons : ndarray (peak,)
+        Mean photons per mJ there.
+    """
+
+    slow: NDArray[np.float64]
+    fast: NDArray[np.float64]
+    photons: NDArray[np.float64]
+
+
+def make_peaks(kind: MadeKind, physics: DetectorPhysics, seed: int, module: int) -> Peaks:
+    """The Bragg peaks of a module, brightest first."""
+    rng = random(seed, 0, f"{kind.name} {module} peaks")
+    slow, fast = (rng.uniform(0, side, physics.peaks) for side in kind.shape)
+    return Peaks(slow, fast, physics.peak_photons * np.logspace(0, -2, physics.peaks))
 
 
 @lru_cache(32)

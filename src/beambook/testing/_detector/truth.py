@@ -15,7 +15,7 @@ from beambook.testing._detector import kernels
 from beambook.testing._detector.kind import kind_of
 from beambook.testing._detector.module import Exposure, MadeModule
 from beambook.testing._detector.physics import DetectorPhysics
-from beambook.testing._detector.pixels import Pixels
+from beambook.testing._detector.pixels import Peaks, Pixels
 
 __all__ = ["DetectorTruth", "photons", "truth_of"]
 
@@ -119,6 +119,16 @@ class DetectorTruth:
         once = bits[self._pixels.bad]
         shape = (len(self._pixels.offset), len(self.cells), *once.shape)
         return np.broadcast_to(once, shape)
+
+    @property
+    def peaks(self) -> Peaks:
+        """Bragg peaks: `slow`, `fast` (pixels) and mean `photons` per mJ, brightest first."""
+        return self.module.peaks
+
+    @property
+    def mean_photons(self) -> Constants:
+        """Mean photons per pixel and mJ of pulse energy: float32 (slow, fast)."""
+        return self.module.mean_photons
 
     def planted(self, kind: str) -> NDArray[np.bool_]:
         """Where a kind of bad pixel was planted: ndarray of bool (slow, fast).
