@@ -1,0 +1,128 @@
+"""The index of a folder of constants: one small file for each version, never changed.
+
+There is no common file that processes would have to lock: locks of SQLite and appending to one
+file are not safe on network file systems (NFS appends are not atomic, its locks may be local to a
+node). Creating a file exclusively and renaming it are atomic on NFS and on GPFS. Since a record
+never changes, readers keep it and look only for new names.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field, fields
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from beambook.calibration._constants.constant import Constant
+from beambook.data._findings import warn
+
+__all__ = ["Index", "put"]
+
+_TIMES = ("begin", "end", "created")
+
+
+@dataclass(frozen=True, eq=False)
+class Index:
+    """The records of all versions.
+
+    Attributes
+    ----------
+    root : Path
+        The store; paths in records begin there.
+    """
+
+    root: Path
+    _known: dict[str, Constant | None] = field(default_factory=dict)
+
+    @property
+    def folder(self) -> Path:
+        """Where the records are."""
+        return self.root / "index"
+
+    def constants(self) -> Iterable[Constant]:
+        """All versions that there are now, in the order in which they were injected."""
+        self._refresh()
+        return [c for _, c in sorted(self._known.items()) if c is not None]
+
+    def _refresh(self) -> None:
+        try:
+            found = [e.name for e in os.scandir(self.folder) if e.name.endswith(".json")]
+        except FileNotFoundError:
+            return
+        unreadable = [name for name in found if name not in self._known and not self._read(name)]
+        if unreadable:
+            warn(
+                f"{len(unreadable)} of {len(found)} records in {self.folder} cannot be read and "
+                f"their constants are not found, for instance {unreadable[0]}"
+            )
+
+    def _read(self, name: str) -> bool:
+        """Take up a record; False if it is damaged."""
+        content = (self.folder / name).read_bytes()
+        if not content:  # a name is reserved: the version is being written, or never was
+            return True
+        try:
+            self._known[name] = _constant(json.loads(content), self.root)
+        except (ValueError, TypeError, KeyError):
+            self._known[name] = None
+        return self._known[name] is not None
+
+    def reserve(self) -> int:
+        """A number that no other version has or will have: µs since 1970, as it is now or later."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        number = time.time_ns() // 1000
+        while True:
+            try:
+                os.close(os.open(self._path(number), os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+            except FileExistsError:
+                number += 1
+            else:
+                return number
+
+    def release(self, number: int) -> None:
+        """Give a reserved number back: nothing was written."""
+        self._path(number).unlink(missing_ok=True)
+
+    def add(self, constant: Constant) -> None:
+        """Make a version known to everybody, at a reserved number."""
+        record = json.dumps(_record(constant, self.root), indent=1)
+        path = self._path(constant.id)
+        put(path, record.encode())
+        self._known[path.name] = constant
+
+    def _path(self, number: int) -> Path:
+        return self.folder / f"{number}.json"
+
+
+def put(path: Path, content: bytes) -> None:
+    """Write a file beside its place, then rename: it is there as a whole or not at all."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        with open(temporary, "xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def _record(constant: Constant, root: Path) -> dict[str, Any]:
+    values = {f.name: getattr(constant, f.name) for f in fields(constant)}
+    values["path"] = constant.path.relative_to(root).as_posix()
+    for name in _TIMES:
+        values[name] = values[name] and values[name].isoformat()
+    return values
+
+
+def _constant(record: dict[str, Any], root: Path) -> Constant:
+    for name in _TIMES:
+        record[name] = record[name] and datetime.fromisoformat(record[name]).astimezone(UTC)
+    record["path"] = root / record["path"]
+    record["deviations"] = {n: tuple(d) for n, d in record["deviations"].items()}
+    return Constant(**record)

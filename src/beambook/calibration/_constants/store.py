@@ -1,0 +1,356 @@
+"""A folder of constants and their versions: the store that needs no data base."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from hashlib import file_digest
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from beambook.calibration._constants.axes import canonical, default_dims, stored_type
+from beambook.calibration._constants.conditions import Conditions
+from beambook.calibration._constants.constant import Constant
+from beambook.calibration._constants.match import (
+    Strategy,
+    Time,
+    best,
+    differences,
+    nearest,
+    utc,
+)
+from beambook.calibration._constants.record import Index
+from beambook.card import Card, Described, Table
+from beambook.errors import ConstantNotFound, DataError, ParameterError
+
+__all__ = ["Constants"]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Constants(Described):
+    """A folder of constants by module, conditions and time of validity.
+
+    Files are laid out as those of the facility's data base:
+    ``xfel/cal/<type>/<physical name>/cal.<time>.h5`` with the data set
+    ``/<physical name>/<calibration>/0/data``, and its attribute ``dims``. Many processes on many
+    nodes may inject and query at once; a version is there as a whole or not at all, and is never
+    changed.
+
+    Attributes
+    ----------
+    folder : Path
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from beambook.calibration._constants import AGIPDConditions
+    >>> constants = Constants(tempfile.mkdtemp())
+    >>> conditions = AGIPDConditions(300, 2, 4.5, gain_setting=0, gain_mode=0)
+    >>> module = {"detector": "SPB_DET_AGIPD1M-1", "module": "AGIPD00"}
+    >>> offset = np.full((3, 2, 512, 128), 5400, "f4")
+    >>> made = constants.inject(
+    ...     "Offset", offset, **module, physical_name="AGIPD_M305", conditions=conditions,
+    ...     begin="2026-03-01T08:00:00+01:00")
+    >>> found = constants.query(
+    ...     "Offset", **module, conditions=conditions, at="2026-03-02T12:00:00+01:00")
+    >>> found.ndarray().shape, found.dataset
+    ((3, 2, 512, 128), '/AGIPD_M305/Offset/0')
+    """
+
+    folder: Path
+    _index: Index = field(init=False)
+
+    def __post_init__(self) -> None:
+        folder = Path(self.folder).absolute()
+        object.__setattr__(self, "folder", folder)
+        object.__setattr__(self, "_index", Index(folder))
+
+    def __iter__(self) -> Any:
+        return iter(self._index.constants())
+
+    def __len__(self) -> int:
+        return len(list(self._index.constants()))
+
+    # --- asking -----------------------------------------------------------
+
+    def query(
+        self,
+        calibration: str,
+        *,
+        detector: str,
+        module: str,
+        conditions: Conditions,
+        at: Time | None = None,
+        strategy: Strategy = "closest",
+        snapshot_at: Time | None = None,
+    ) -> Constant:
+        """The version of a constant that holds for a module at a time.
+
+        Constants belong to the module itself, not to its place: those of the module are looked
+        for that was in this place at that time (`physical_name`), wherever they were measured.
+
+        Parameters
+        ----------
+        calibration, detector, module, conditions, at, strategy, snapshot_at
+            See `ConstantSource.query`.
+
+        Returns
+        -------
+        Constant
+
+        Raises
+        ------
+        ConstantNotFound
+            There is none; the message tells what comes closest and in what it differs.
+        """
+        wanted, time = conditions.parameters(calibration), utc(at)
+        known = self._injected_until(snapshot_at)
+        unit = _unit(known, detector, module, time)
+        of_module = [c for c in known if c.physical_name == unit]
+        candidates = [c for c in of_module if c.calibration == calibration]
+        found = best(candidates, wanted, time, strategy)
+        if found is None:
+            near = nearest(candidates, wanted, time)
+            raise ConstantNotFound(
+                calibration,
+                {c.calibration for c in of_module} if near is None else (),
+                where=f"{self.folder} for {detector} {module} at {time:%Y-%m-%d %H:%M:%S} UTC",
+                hint=_told(near, wanted, time, strategy) if near else _nothing(self, known),
+            )
+        return found
+
+    def physical_name(
+        self, detector: str, module: str, at: Time | None = None, snapshot_at: Time | None = None
+    ) -> str:
+        """Which module was in a place at a time: that of the last constant from there until then.
+
+        Before the first constant, that of the first; empty if there is none.
+        """
+        return _unit(self._injected_until(snapshot_at), detector, module, utc(at))
+
+    def _injected_until(self, time: Time | None) -> list[Constant]:
+        everything = self._index.constants()
+        if time is None:
+            return list(everything)
+        last = utc(time)
+        return [c for c in everything if c.created is not None and c.created <= last]
+
+    # --- adding -----------------------------------------------------------
+
+    def inject(
+        self,
+        calibration: str,
+        array: ArrayLike,
+        *,
+        detector: str,
+        module: str,
+        physical_name: str,
+        conditions: Conditions,
+        begin: Time,
+        end: Time | None = None,
+        deviations: Mapping[str, tuple[float, float]] | None = None,
+        dims: tuple[str, ...] | None = None,
+        raw_data: str = "",
+    ) -> Constant:
+        """Add a version; what is there stays as it is.
+
+        Parameters
+        ----------
+        calibration : str
+            ``"Offset"``
+        array : array_like, (gain, cell, slow scan, fast scan)
+            Without the first axes where the constant does not have them. Stored as float32, or
+            uint32 for ``BadPixels…``.
+        detector, module : str
+            ``"SPB_DET_AGIPD1M-1"``, ``"AGIPD00"``. Empty for one that was not in a detector.
+        physical_name : str
+            The module itself: constants follow it when it is moved.
+        conditions : Conditions
+        begin : datetime, numpy.datetime64 or str
+            From when on it is valid: the time at which its data was taken.
+        end : datetime, numpy.datetime64 or str, optional
+        deviations : mapping of str to (float, float), optional
+            By how much less and more it may be asked for, by the name of the parameter;
+            `Conditions.deviations` by default.
+        dims : tuple of str, optional
+            Names of the axes, if they are others.
+        raw_data : str
+            What it was made from: ``"proposal:p900074 runs:1 2 3"``.
+
+        Returns
+        -------
+        Constant
+
+        Raises
+        ------
+        DataError
+            The array does not have the pixels of a module.
+        ParameterError
+            A name cannot be that of a file, or a time has no zone.
+        """
+        for name in (calibration, physical_name):
+            _check_name(name)
+        wanted = conditions.parameters(calibration)
+        values, axes = _checked(calibration, array, dims, conditions)
+        number = self._index.reserve()
+        path = self.folder / _file_name(conditions.detector_type, physical_name, number)
+        constant = Constant(
+            calibration,
+            detector,
+            module,
+            physical_name,
+            path,
+            f"/{physical_name}/{calibration}/0",
+            number,
+            utc(begin),
+            None if end is None else utc(end),
+            datetime.now(UTC),
+            wanted,
+            conditions.deviations(calibration) if deviations is None else dict(deviations),
+            raw_data,
+        )
+        try:
+            sha256 = _write(constant, values, axes)
+            constant = replace(constant, sha256=sha256)
+            self._index.add(constant)
+        except BaseException:
+            path.unlink(missing_ok=True)
+            self._index.release(number)
+            raise
+        return constant
+
+    # --- looking ----------------------------------------------------------
+
+    def check(self) -> list[str]:
+        """What is wrong: files that are missing, or are not what was injected. Reads everything."""
+        return [f"{c.path}: {fault}" for c in self if (fault := _fault(c))]
+
+    def card(self) -> Card:
+        """What is in it, by detector and calibration."""
+        everything = list(self._index.constants())
+        groups: dict[tuple[str, str], list[Constant]] = {}
+        for constant in everything:
+            groups.setdefault((constant.detector, constant.calibration), []).append(constant)
+        rows = tuple(
+            (*names, len(found), len({c.physical_name for c in found}), _span(found))
+            for names, found in sorted(groups.items())
+        )
+        columns = ("detector", "calibration", "versions", "modules", "valid from")
+        types = Counter(c.detector for c in everything)
+        facts = {
+            "versions": str(len(everything)),
+            "detectors": ", ".join(types) or "none",
+            "modules": str(len({c.physical_name for c in everything})),
+        }
+        return Card("Constants", str(self.folder), facts, (Table(columns, rows, "Contents"),))
+
+
+def _unit(known: Iterable[Constant], detector: str, module: str, at: datetime) -> str:
+    placed = [c for c in known if (c.detector, c.module) == (detector, module)]
+    before = [c for c in placed if c.begin <= at]
+    if before:
+        return max(before, key=lambda c: (c.begin, c.id)).physical_name
+    return min(placed, key=lambda c: (c.begin, -c.id)).physical_name if placed else ""
+
+
+def _told(near: Constant, wanted: Mapping[str, Any], at: datetime, strategy: Strategy) -> str:
+    """In what the closest one differs."""
+    there = differences(near, wanted)
+    if not there:
+        why = "it is valid no more" if near.end is not None and at >= near.end else "it is later"
+        there = (f"{why} (strategy {strategy!r})",)
+    return f"The closest is from {near.begin:%Y-%m-%d %H:%M:%S} UTC: {'; '.join(there)}."
+
+
+def _nothing(store: Constants, known: list[Constant]) -> str:
+    if not store.folder.is_dir():
+        return "There is no such folder."
+    places = sorted({f"{c.detector} {c.module}" for c in known})
+    return f"It has constants of {', '.join(places[:3]) or 'nothing'}{' …' * (len(places) > 3)}."
+
+
+def _check_name(name: str) -> None:
+    if not name or name != name.strip(". ") or any(c in name for c in "/\\\0\n"):
+        raise ParameterError(f"{name!r} cannot be part of a file's name")
+
+
+def _checked(
+    calibration: str, array: ArrayLike, dims: tuple[str, ...] | None, conditions: Conditions
+) -> tuple[NDArray[Any], tuple[str, ...]]:
+    given = np.asarray(array)
+    names = dims or default_dims(given.ndim)
+    values, axes = canonical(given, names, stored_type(calibration))
+    sizes = dict(zip(axes, values.shape, strict=True))
+    pixels = (sizes.get("slow_scan"), sizes.get("fast_scan"))
+    if pixels != conditions.module_shape:
+        raise DataError(
+            f"{calibration} with the shape {given.shape} does not have the "
+            f"{conditions.module_shape} pixels of a module of {conditions.kind}"
+        )
+    return values, axes
+
+
+def _file_name(detector_type: str, physical_name: str, number: int) -> Path:
+    seconds, fraction = divmod(number, 10**6)
+    folder = Path("xfel/cal", detector_type.lower(), physical_name.lower())
+    return folder / f"cal.{seconds}.{fraction:06d}.h5"
+
+
+def _write(constant: Constant, values: NDArray[Any], axes: tuple[str, ...]) -> str:
+    """Write the file as a whole; its number is in its name, so that no other is there.
+
+    Returns
+    -------
+    str
+        Its SHA-256.
+    """
+    path = constant.path
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.partial")
+    try:
+        with h5py.File(temporary, "x", locking=False) as file:
+            _fill(file, constant, values, axes)
+        with open(temporary, "r+b") as stored:
+            os.fsync(stored.fileno())
+            sha256 = file_digest(stored, "sha256").hexdigest()
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    return sha256
+
+
+def _fill(file: h5py.File, constant: Constant, values: NDArray[Any], axes: tuple[str, ...]) -> None:
+    group = file.create_group(constant.dataset)
+    # HDF5 compares the checksum of each chunk whenever it is read, by whatever program.
+    packing = {"compression": "gzip", "compression_opts": 1} if values.dtype.kind == "u" else {}
+    chunks = (1,) * (values.ndim - 2) + values.shape[-2:]
+    data = group.create_dataset("data", data=values, chunks=chunks, fletcher32=True, **packing)
+    data.attrs["dims"] = list(axes)
+    group.attrs["begin_at"] = constant.begin.isoformat()
+    group.attrs["detector"] = constant.detector
+    group.attrs["karabo_da"] = constant.module
+    group.attrs["raw_data_location"] = constant.raw_data
+    group.attrs["conditions"] = json.dumps(dict(constant.conditions))
+
+
+def _fault(constant: Constant) -> str:
+    try:
+        with constant.path.open("rb") as file:
+            same = file_digest(file, "sha256").hexdigest() == constant.sha256
+    except OSError as error:
+        return str(error.strerror)
+    return "" if same else "not the contents that were injected"
+
+
+def _span(constants: list[Constant]) -> str:
+    first, last = min(c.begin for c in constants), max(c.begin for c in constants)
+    return f"{first:%Y-%m-%d}" + (f" to {last:%Y-%m-%d}" if last.date() != first.date() else "")
