@@ -1,0 +1,247 @@
+"""A raw file of one module: its frames, read in blocks of whole trains."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from beambook.calibration._files.choice import FrameChoice
+from beambook.calibration._files.form import ModuleSource, module_source
+from beambook.data import Channel, Run, open_file
+from beambook.errors import DataError, ParameterError
+
+__all__ = ["Block", "RawFile"]
+
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Block:
+    """Raw frames of some whole trains.
+
+    Attributes
+    ----------
+    raw : ndarray of uint16, (frames, ...)
+        Pixel values as the detector sent them.
+    cells : ndarray of uint16, (frames,)
+        Memory cell of each frame.
+    gain : ndarray of uint8 or None, (frames, slow, fast)
+        Gain stages, where they are stored beside the values (JUNGFRAU).
+    first : int
+        Position of its first frame among those that are corrected of the file.
+    """
+
+    raw: NDArray[np.uint16]
+    cells: NDArray[np.uint16]
+    gain: NDArray[np.uint8] | None
+    first: int
+
+
+@dataclass(frozen=True)
+class RawFile:
+    """Frames of a raw file that can be corrected, and how many cannot.
+
+    Attributes
+    ----------
+    run : Run
+        The file, with the trains that have frames to be corrected.
+    module : ModuleSource
+    rows : ndarray of int, (trains,)
+        Stored rows of each train.
+    taken : ndarray of bool, (frames,)
+        Which stored frames of these trains are taken.
+    cells : ndarray of uint16, (frames,)
+        Memory cell of each stored frame of these trains.
+    frames_in : int
+        Frames that the file's index promises.
+    left_out : mapping of str to int
+        Why how many frames are left out.
+    """
+
+    run: Run
+    module: ModuleSource
+    rows: Ints
+    taken: NDArray[np.bool_]
+    cells: NDArray[np.uint16]
+    frames_in: int
+    left_out: Mapping[str, int]
+
+    @classmethod
+    def open(cls, path: str | Path, choice: FrameChoice = FrameChoice()) -> RawFile:  # noqa: B008
+        """Find out what a file has; reads no pixels.
+
+        Raises
+        ------
+        DamagedFile
+            It cannot be read at all.
+        DataError
+            It holds no detector module, or no memory cells.
+        """
+        run = open_file(path)
+        module = module_source(run)
+        return _chosen(run, module, choice, Channels.of(run, module))
+
+    @property
+    def per_row(self) -> int:
+        """Frames in a stored row: 1, or the memory cells of a train (JUNGFRAU)."""
+        return len(self.taken) // max(1, int(self.rows.sum())) if len(self.taken) else 1
+
+    @property
+    def frames(self) -> int:
+        """Frames to be corrected."""
+        return int(np.count_nonzero(self.taken))
+
+    @property
+    def counts(self) -> Ints:
+        """Frames to be corrected of each train, (trains,)."""
+        edges = np.concatenate([[0], np.cumsum(self.rows * self.per_row)])
+        taken: Ints = np.concatenate([[0], np.cumsum(self.taken)])
+        counts: Ints = np.diff(taken[edges])
+        return counts
+
+    def trains_in_blocks(self, most_frames: int) -> Iterator[slice]:
+        """Whole trains of at most so many stored frames, at least one."""
+        stored = self.rows * self.per_row
+        start = 0
+        while start < len(stored):
+            within = np.searchsorted(np.cumsum(stored[start:]), most_frames, side="right")
+            stop = start + max(1, int(within))
+            yield slice(start, stop)
+            start = stop
+
+    def read(self, trains: slice, room: NDArray[Any] | None = None) -> Block:
+        """Read the frames of some trains.
+
+        Parameters
+        ----------
+        trains : slice
+            Positions.
+        room : ndarray, optional
+            Of as many rows or more, to be used again: fresh memory costs as much as reading.
+
+        Raises
+        ------
+        DamagedFile
+            Rows cannot be read.
+        """
+        edges = np.concatenate([[0], np.cumsum(self.rows * self.per_row)])
+        here = slice(int(edges[trains.start]), int(edges[trains.stop]))
+        taken = self.taken[here]
+        form = self.module.form
+        raw = self._frames(form.pixels, trains, taken, room)
+        gain = self._frames("gain", trains, taken, None) if form.raw_gain else None
+        first = int(np.count_nonzero(self.taken[: here.start]))
+        return Block(raw, self.cells[here][taken], gain, first)
+
+    def _frames(
+        self, key: str, trains: slice, taken: NDArray[np.bool_], room: NDArray[Any] | None
+    ) -> NDArray[Any]:
+        channel = self.channel(key)[trains]
+        values = channel.ndarray(out=None if room is None else room[: channel.shape[0]])
+        if self.module.form.by_train:
+            values = values.reshape(-1, *values.shape[2:])
+        return values if taken.all() else values[taken]
+
+    def room(self, blocks: Iterable[slice]) -> NDArray[Any]:
+        """Memory for the raw pixels of any of these blocks."""
+        channel = self.channel(self.module.form.pixels)
+        rows = max((int(self.rows[block].sum()) for block in blocks), default=0)
+        return np.empty((rows, *channel.entry_shape), channel.dtype)
+
+    def channel(self, key: str) -> Channel:
+        """A key of the group of frames."""
+        found: Channel = self.run[self.module.name, f"{self.module.form.group}.{key}"]
+        return found
+
+    def without(self, trains: NDArray[np.uint64], reason: str) -> RawFile:
+        """The same without some trains, which are counted."""
+        lost = np.isin(self.run.train_ids, trains)
+        per_train = np.repeat(lost, self.rows * self.per_row)
+        number = int(np.count_nonzero(self.taken & per_train))
+        left_out = dict(self.left_out) | {reason: self.left_out.get(reason, 0) + number}
+        return replace(
+            self,
+            run=self.run.select_trains(np.flatnonzero(~lost)),
+            rows=self.rows[~lost],
+            taken=self.taken[~per_train],
+            cells=self.cells[~per_train],
+            left_out=left_out,
+        )
+
+
+@dataclass(frozen=True)
+class Channels:
+    """The keys that a frame must have, for all trains of a file.
+
+    Attributes
+    ----------
+    pixels, cells : Channel
+    others : tuple of Channel
+        Pulse ids and what else has a row for each frame.
+    """
+
+    pixels: Channel
+    cells: Channel
+    others: tuple[Channel, ...]
+
+    @classmethod
+    def of(cls, run: Run, module: ModuleSource) -> Channels:
+        """Of a module.
+
+        Raises
+        ------
+        DataError
+            There are no pixel values, or no memory cells.
+        """
+        form, keys = module.form, run[module.name].keys()
+        names = {key.removeprefix(f"{form.group}.") for key in keys if key.startswith(form.group)}
+        for needed in {form.pixels, form.cells} | ({"gain"} if form.raw_gain else set()):
+            if needed not in names:
+                raise DataError(f"{module.name} in {run.name} has no {form.group}.{needed}")
+        others = sorted(names - {form.pixels, form.cells, "gain", "mask"})
+        channel = {name: run[module.name, f"{form.group}.{name}"] for name in names}
+        return cls(channel[form.pixels], channel[form.cells], tuple(channel[n] for n in others))
+
+    @property
+    def promised(self) -> Ints:
+        """Rows of each train by the index of the file, (trains,)."""
+        return self.pixels.table.at(self.pixels.train_ids).count.astype(np.int64)
+
+    @property
+    def whole(self) -> NDArray[np.bool_]:
+        """Trains with as many rows as promised of every key, (trains,)."""
+        found = np.ones(len(self.pixels.train_ids), bool)
+        for each in (self.pixels, self.cells, *self.others):
+            found &= each.data_counts(labelled=False) == self.promised
+        return found
+
+
+def _chosen(run: Run, module: ModuleSource, choice: FrameChoice, channels: Channels) -> RawFile:
+    promised, whole = channels.promised, channels.whole
+    per_row = channels.pixels.entry_shape[0] if module.form.by_train else 1
+    asked = choice.of_trains(run.train_ids)
+    if module.form.by_train and (choice.max_pulses or choice.cells is not None):
+        raise ParameterError(
+            f"{module.detector} stores the memory cells of a train together",
+            hint="Choose trains; cells can be left out when the data is read.",
+        )
+    used = np.flatnonzero((promised > 0) & whole & asked)
+    cells = channels.cells[used].ndarray().reshape(-1).astype(np.uint16)
+    rows = promised[used]
+    taken = choice.frames(rows * per_row, cells)
+    left_out = {
+        "trains not chosen": int(promised[whole & ~asked].sum()) * per_row,
+        "incomplete in the raw file": int(promised[~whole].sum()) * per_row,
+        "frames not chosen": int(np.count_nonzero(~taken)),
+    }
+    left_out = {reason: number for reason, number in left_out.items() if number}
+    found = RawFile(
+        run.select_trains(used), module, rows, taken, cells, int(promised.sum()) * per_row, left_out
+    )
+    empty = found.counts == 0
+    return found.without(found.run.train_ids[empty], "frames not chosen") if empty.any() else found
