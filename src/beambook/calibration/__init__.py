@@ -1,1 +1,83 @@
-"""Numbers of correction: dark characterisation, corrections, constants and their versions."""
+"""Numbers of correction: dark characterisation, corrections, constants and their versions.
+
+Names are imported when they are first used: ``import beambook.calibration`` loads neither
+numba nor h5py.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from beambook.calibration._agipd import correct_agipd as correct_agipd
+    from beambook.calibration._agipd_constants import AGIPDConstants as AGIPDConstants
+    from beambook.calibration._agipd_options import AGIPDOptions as AGIPDOptions
+    from beambook.calibration._bad_pixels import BadPixels as BadPixels
+    from beambook.calibration._constants import AGIPDConditions as AGIPDConditions
+    from beambook.calibration._constants import Conditions as Conditions
+    from beambook.calibration._constants import Constant as Constant
+    from beambook.calibration._constants import Constants as Constants
+    from beambook.calibration._constants import ConstantSource as ConstantSource
+    from beambook.calibration._constants import DSSCConditions as DSSCConditions
+    from beambook.calibration._constants import JungfrauConditions as JungfrauConditions
+    from beambook.calibration._constants import LPDConditions as LPDConditions
+    from beambook.calibration._constants import Metadata as Metadata
+    from beambook.calibration._constants import RetrievedConstants as RetrievedConstants
+    from beambook.calibration._constants import conditions_of as conditions_of
+    from beambook.calibration._constants import read_metadata as read_metadata
+    from beambook.calibration._constants import retrieve as retrieve
+    from beambook.calibration._constants import write_metadata as write_metadata
+    from beambook.calibration._corrected import Corrected as Corrected
+    from beambook.calibration._dssc import DSSCConstants as DSSCConstants
+    from beambook.calibration._dssc import DSSCOptions as DSSCOptions
+    from beambook.calibration._dssc import correct_dssc as correct_dssc
+    from beambook.calibration._jungfrau import JungfrauConstants as JungfrauConstants
+    from beambook.calibration._jungfrau import JungfrauOptions as JungfrauOptions
+    from beambook.calibration._jungfrau import correct_jungfrau as correct_jungfrau
+    from beambook.calibration._lpd import LPDConstants as LPDConstants
+    from beambook.calibration._lpd import LPDOptions as LPDOptions
+    from beambook.calibration._lpd import correct_lpd as correct_lpd
+
+_HOME = {
+    "AGIPDConditions": "_constants",
+    "AGIPDConstants": "_agipd_constants",
+    "AGIPDOptions": "_agipd_options",
+    "BadPixels": "_bad_pixels",
+    "Conditions": "_constants",
+    "Constant": "_constants",
+    "ConstantSource": "_constants",
+    "Constants": "_constants",
+    "Corrected": "_corrected",
+    "DSSCConstants": "_dssc",
+    "DSSCOptions": "_dssc",
+    "JungfrauConstants": "_jungfrau",
+    "JungfrauOptions": "_jungfrau",
+    "LPDConstants": "_lpd",
+    "LPDOptions": "_lpd",
+    "DSSCConditions": "_constants",
+    "JungfrauConditions": "_constants",
+    "LPDConditions": "_constants",
+    "Metadata": "_constants",
+    "RetrievedConstants": "_constants",
+    "conditions_of": "_constants",
+    "correct_agipd": "_agipd",
+    "correct_dssc": "_dssc",
+    "correct_jungfrau": "_jungfrau",
+    "correct_lpd": "_lpd",
+    "read_metadata": "_constants",
+    "retrieve": "_constants",
+    "write_metadata": "_constants",
+}
+
+__all__ = sorted(_HOME)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'beambook.calibration' has no attribute {name!r}")
+    return getattr(import_module(f"beambook.calibration.{_HOME[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return list(__all__)
