@@ -5,6 +5,8 @@ import os
 import pytest
 from hypothesis import settings
 
+from beambook.testing._slurm import missing_programs, private_slurm
+
 # A gate must not fail by luck: there the examples are the same each time, elsewhere they are new.
 settings.register_profile("gate", derandomize=True, deadline=None)
 settings.register_profile("developer", deadline=None)
@@ -17,3 +19,20 @@ def _index_elsewhere(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("BEAMBOOK_INDEX", str(tmp_path_factory.mktemp("index")))
         yield
+
+
+@pytest.fixture(scope="session")
+def slurm_of_session():
+    """A real Slurm with two nodes for all tests that need one."""
+    if missing := missing_programs():
+        pytest.skip(f"no Slurm on this machine: {', '.join(missing)} not installed")
+    with private_slurm() as slurm:
+        yield slurm
+
+
+@pytest.fixture
+def slurm(slurm_of_session, monkeypatch):
+    """The real Slurm, found by `SlurmRunner`, by the command line, and by what they start."""
+    for name, value in slurm_of_session.environment.items():
+        monkeypatch.setenv(name, value)
+    return slurm_of_session

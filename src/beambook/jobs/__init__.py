@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from beambook.jobs._runner import Runner as Runner
     from beambook.jobs._runner import runner as runner
     from beambook.jobs._site import Site as Site
+    from beambook.jobs._slurm import SlurmRunner as SlurmRunner
     from beambook.jobs._state import TaskState as TaskState
 
 _HOME = {
@@ -65,6 +66,7 @@ _HOME = {
     "Resources": "_batch",
     "Runner": "_runner",
     "Site": "_site",
+    "SlurmRunner": "_slurm",
     "Task": "_batch",
     "TaskState": "_state",
     "runner": "_runner",

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from beambook.errors import JobError, ParameterError
@@ -71,15 +72,15 @@ class LocalRunner:
         """
         todo = prepare(batch)
         path = str(batch.folder / RUNNER)
-        resources = Resources(
-            batch.resources.cores or 1, batch.resources.memory, batch.resources.seconds
-        )
+        resources = batch.resources
+        at_once = min(self._at_once or room_for(resources), max(1, len(todo)))
+        cores = resources.cores or max(1, len(os.sched_getaffinity(0)) // at_once)
         record = {
             "runner": "local",
             "stays": self._stays,
-            "at_once": self._at_once or room_for(resources),
+            "at_once": at_once,
             "todo": todo,
-            "resources": vars(resources),
+            "resources": asdict(replace(resources, cores=cores)),
             "host": host_name(),
         }
         write_json(path, record)

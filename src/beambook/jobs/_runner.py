@@ -59,6 +59,10 @@ def runner(name: str, *, at_once: int | None = None, site: Site | None = None) -
         from beambook.jobs._local import LocalRunner
 
         return LocalRunner(at_once)
+    if name == "slurm":
+        from beambook.jobs._slurm import SlurmRunner
+
+        return SlurmRunner(site, at_once=at_once)
     raise ParameterError(f"No runner {name!r}", hint="Work runs on 'local' or on 'slurm'")
 
 
@@ -69,6 +73,10 @@ def runner_of(folder: Path) -> Runner:
         from beambook.jobs._local import LocalRunner
 
         return LocalRunner(record.get("at_once"), stays=record.get("stays", False))
+    if record.get("runner") == "slurm":
+        from beambook.jobs._slurm import SlurmRunner
+
+        return SlurmRunner.of(record)
     raise JobError(f"The batch in {str(folder)!r} was never handed to a runner")
 
 

@@ -40,6 +40,7 @@ __all__ = ["run_task"]
 HEARTBEAT_SECONDS = 10.0
 LOOK_SECONDS = 1.0
 GRACE_SECONDS = 10.0
+CLUSTERS_MARGIN = 10.0  # Slurm has the same limit and another clock
 STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 HEARD = {signal.SIGCHLD, *STOPPING}
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "BEAMBOOK_THREADS")
@@ -74,6 +75,7 @@ class _Task:
         self._log_path = os.path.join(task_folder(folder, which), "log.txt")
         self._status: dict[str, Any] = {}
         self._stopped = ""  # why, once the end is asked for
+        self._deadline = time.monotonic() + (resources.get("seconds") or float("inf"))
 
     def run(self) -> int:
         os.makedirs(task_folder(self._folder, self._which), exist_ok=True)
@@ -122,6 +124,7 @@ class _Task:
             "pid": os.getpid(),
             "birth": birth_of(os.getpid()),
             "slurm_id": _slurm_id(),
+            "slurm_job": os.environ.get("SLURM_JOB_ID", ""),
             "started": old.get("started", now) if earlier else now,
             "ended": None,
             "heartbeat": now,
@@ -179,7 +182,7 @@ class _Task:
         return process.pid
 
     def _environment(self) -> dict[str, str]:
-        cores = str(self._resources.get("cores") or 1)
+        cores = str(self._resources.get("cores") or os.environ.get("SLURM_CPUS_ON_NODE") or 1)
         return (
             dict.fromkeys(THREAD_VARIABLES, cores)
             | dict(os.environ)
@@ -193,13 +196,11 @@ class _Task:
 
     def _watch(self, pid: int) -> int:
         """Wait for the end of the command and of all that it has started; its wait status."""
-        limit, seconds = self._resources.get("seconds"), time.monotonic()
-        deadline = seconds + limit if limit else float("inf")
         kill_at = float("inf")
         while (ended := self._reap(pid)) is None:
             heard = signal.sigtimedwait(HEARD, LOOK_SECONDS)
             now = time.monotonic()
-            if not self._stopped and (why := self._why_stop(heard, now > deadline)):
+            if not self._stopped and (why := self._why_stop(heard)):
                 self._stopped, kill_at = why, now + GRACE_SECONDS
                 _signal_group(pid, signal.SIGTERM)
             if now > kill_at:
@@ -211,12 +212,14 @@ class _Task:
             _signal(orphan, signal.SIGKILL)
         return ended
 
-    def _why_stop(self, heard: signal.struct_siginfo | None, late: bool) -> str:  # noqa: FBT001
-        if late:
+    def _why_stop(self, heard: signal.struct_siginfo | None) -> str:
+        left = self._deadline - time.monotonic()
+        told = heard is not None and heard.si_signo in STOPPING
+        if left < (CLUSTERS_MARGIN if told else 0.0):
             return f"time limit of {self._resources['seconds']:g} s"
         if os.getppid() != self._parent:
             return "stopped: the process that ran the batch ended"
-        if heard is not None and heard.si_signo in STOPPING:
+        if told and heard is not None:
             name = signal.Signals(heard.si_signo).name
             return stop_note(self._folder) or f"stopped by {name}"
         return ""

@@ -50,6 +50,7 @@ SwitchType=switch/none
 ReturnToService=2
 SelectType=select/cons_tres
 SelectTypeParameters=CR_Core_Memory
+DefMemPerCPU={memory_per_core}
 SlurmdParameters=config_overrides
 SchedulerParameters=sched_interval=1,sched_min_interval=0,batch_sched_delay=0,\
 default_queue_depth=1000,bf_interval=1,bf_min_age_reserve=0
@@ -266,7 +267,12 @@ def _configure(
     (folder / "munge.key").chmod(0o600)
     host, ports = socket.gethostname(), _free_ports(1 + len(names))
     text = CONFIGURATION.format(
-        host=host, control_port=ports[0], user=_user(), folder=folder, **options
+        host=host,
+        control_port=ports[0],
+        user=_user(),
+        folder=folder,
+        memory_per_core=memory // cores,
+        **options,
     )
     for name, port in zip(names, ports[1:], strict=True):
         text += NODE.format(name=name, host=host, port=port, cores=cores, memory=memory)

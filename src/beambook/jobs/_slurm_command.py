@@ -1,0 +1,96 @@
+"""Slurm's own programs, called."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+
+from beambook.errors import JobError
+
+__all__ = ["CommandFailed", "call"]
+
+SECONDS = 60.0
+# What would change the answer: formats that the user has chosen, and the job that we may be in.
+_DROPPED = ("SQUEUE_", "SACCT_", "SINFO_", "SCONTROL_", "SLURM_", "SBATCH_", "SCANCEL_")
+PLACES = ("/usr/local/bin", "/usr/bin", "/opt/slurm/bin", "/usr/local/slurm/bin")
+
+
+class CommandFailed(JobError):
+    """One of Slurm's programs said no.
+
+    Attributes
+    ----------
+    text : str
+        What it printed.
+    """
+
+    def __init__(self, program: str, text: str, *, hint: str = "") -> None:
+        super().__init__(f"{program}: {text}", hint=hint)
+        self.text = text
+
+
+def call(program: str, *words: str, conf: str = "") -> str:
+    """Run a program of Slurm.
+
+    Parameters
+    ----------
+    program : str
+        Its name, e.g. ``squeue``.
+    *words : str
+        Its arguments.
+    conf : str
+        Slurm's configuration file, where it is not the system's.
+
+    Returns
+    -------
+    str
+        What it printed.
+
+    Raises
+    ------
+    CommandFailed
+        If it is not there, does not answer or says no.
+    """
+    path = _find(program)
+    if path is None:
+        raise CommandFailed(
+            program, "no such program on this machine", hint="Submit from a node of the cluster"
+        )
+    try:
+        done = subprocess.run(  # noqa: S603 the program of this name, with our own words
+            [path, *words],
+            env=_environment(os.environ, conf),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=SECONDS,
+        )
+    except subprocess.TimeoutExpired:
+        raise CommandFailed(program, f"no answer in {SECONDS:g} s") from None
+    except OSError as error:
+        raise CommandFailed(program, str(error)) from error
+    if done.returncode != 0:
+        raise CommandFailed(program, _essence(program, done.stderr or done.stdout))
+    return done.stdout
+
+
+def _find(program: str) -> str | None:
+    return shutil.which(program) or shutil.which(program, path=os.pathsep.join(PLACES))
+
+
+def _environment(own: Mapping[str, str], conf: str) -> dict[str, str]:
+    kept = {name: value for name, value in own.items() if not name.startswith(_DROPPED)}
+    conf = conf or own.get("SLURM_CONF", "")
+    return kept | {"LC_ALL": "C"} | ({"SLURM_CONF": conf} if conf else {})
+
+
+def _essence(program: str, text: str) -> str:
+    """Its own words without the prefixes that it puts before each line."""
+    lines: Sequence[str] = [
+        line.removeprefix(f"{program}: ").removeprefix("error: ").strip()
+        for line in text.splitlines()
+    ]
+    return "; ".join(dict.fromkeys(line for line in lines if line)) or "it failed without a word"
