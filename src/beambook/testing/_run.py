@@ -53,8 +53,12 @@ def make_run(
     dichroism: Callable[[NDArray[np.float64]], NDArray[np.float64]] | None = None,
     physics: Physics | None = None,
     agipd: Modules = 0,
-    frames: int = 8,
+    lpd: Modules = 0,
+    jungfrau: Modules = 0,
+    dssc: Modules = 0,
+    frames: int | None = None,
     dark: str | None = None,
+    parallel_gain: bool = False,
     detector: DetectorPhysics | None = None,
     camera: tuple[int, int] | None = (48, 64),
     extra_motors: int = 0,
@@ -107,12 +111,17 @@ def make_run(
         current. The magnet (±3 A) is reversed after each pass.
     physics : Physics, optional
         Means, noises and offsets.
-    agipd : int or sequence of int
-        How many modules of an AGIPD1M, 0 … 16, or the numbers of those that there are.
-    frames : int
-        Frames per train of each module: memory cells 0, 1 …
+    agipd, lpd, jungfrau, dssc : int or sequence of int
+        How many modules of an AGIPD1M, LPD1M, JUNGFRAU 4M or DSSC1M there are, or their numbers:
+        from 0 on, of a JUNGFRAU from 1 on.
+    frames : int, optional
+        Frames per train of each module, in memory cells 0, 1 … By default 8; a JUNGFRAU has 1
+        or 16, by default 1.
     dark : {"high", "med", "low"}, optional
-        Make the detectors' frames dark, in this gain stage.
+        Make the detectors' frames dark, in this gain stage (JUNGFRAU: dynamic, forceswitchg1,
+        forceswitchg2).
+    parallel_gain : bool
+        Whether an LPD stores each frame in high, then in medium, then in low gain.
     detector : DetectorPhysics, optional
         What the pixels do; by default what suits the detector.
     camera : (int, int), optional
@@ -183,7 +192,13 @@ def make_run(
         rng("beam"),
         suppressed=within("suppressed", suppressed, 0, pulses),
     )
-    detectors = Detectors.of({"AGIPD1M": agipd}, frames=frames, physics=detector, dark=dark)
+    detectors = Detectors.of(
+        {"AGIPD1M": agipd, "LPD1M": lpd, "JUNGFRAU": jungfrau, "DSSC1M": dssc},
+        frames=frames,
+        physics=detector,
+        dark=dark,
+        parallel=parallel_gain,
+    )
     adc = Digitizer(pulse_step * SAMPLES_PER_SLOT, _sampled(mcp_pulses, pulses))
     current = 0.0 if dichroism is None else MAGNET_CURRENT
     aggregators: dict[str, list[Source]] = {

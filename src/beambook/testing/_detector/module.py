@@ -113,7 +113,7 @@ class MadeModule:
         out : ndarray (frame, slow, fast) of uint16
         """
         pixels = self.pixels
-        key = self.key(run, train, "noise")
+        key = self.key(run, train, f"noise {stage}")
         stages = np.empty(exposure.photons.shape, np.uint8)
         kernels.expose(
             exposure.photons,
