@@ -29,7 +29,8 @@ from beambook.events import Progress, Reporter, Silent
 
 __all__ = ["MEMORY", "Correct", "correct_file"]
 
-MEMORY = 1 << 30  # bytes for the blocks of all threads
+MEMORY = 2 << 30  # bytes for the blocks of all threads
+CHUNK = 512 << 20  # bytes of a block: raw and corrected frames
 
 
 class Correct(Protocol):
@@ -49,8 +50,8 @@ def correct_file(
     compress_fields: Collection[str] = ("gain", "mask"),
     recast_image_data: str = "",
     corr_source_template: str = "",
+    chunk_size: int | None = None,
     memory: int = MEMORY,
-    chunk_size: int = 1000,
     threads: int | None = None,
     overwrite: bool = False,
     reporter: Reporter | None = None,
@@ -59,10 +60,10 @@ def correct_file(
 
     Each thread reads some whole trains, corrects them and writes them, while the others do the
     same with theirs. The file appears under its name when it is complete. What the data sets
-    hold depends neither on the number of threads nor on how trains are put together.
+    hold does not depend on the number of threads.
 
-    Memory is bounded by `memory` (or what one train needs for each thread, if that is more), the
-    constants, and the last frame of each memory cell and compressed field.
+    Memory is bounded by `memory` (or one block, if that is more), the constants, and the last
+    frame of each memory cell and compressed field; not by the length of the run.
 
     Parameters
     ----------
@@ -82,10 +83,12 @@ def correct_file(
         Name of the source of corrected data, by default ``{}/CORR/{}:output`` as the facility has
         it since 2026, with a link under the name of the raw source. ``{}/DET/{}:xtdf`` gives
         corrected data the name that raw data has, as it was before.
+    chunk_size : int, optional
+        About so many frames are corrected together, in whole trains; by default what 512 MiB
+        hold. Some corrections find in them what they need (common mode, pixels that never
+        change), so that results depend on it, slightly.
     memory : int
-        Bytes for raw and corrected frames.
-    chunk_size : int
-        At most so many frames at once.
+        Bytes for blocks: where it is less than all threads need, fewer of them work.
     threads : int, optional
         By default ``BEAMBOOK_THREADS``, or as many as there are cores, up to 8.
     overwrite : bool
@@ -125,8 +128,8 @@ def correct_file(
         tuple(f for f in FIELDS if f in compress_fields),
         recast_image_data,
         corr_source_template,
-        memory,
         chunk_size,
+        memory,
         thread_count(threads),
         reporter or Silent(),
     )
@@ -148,15 +151,19 @@ class _How:
     compress: tuple[str, ...]
     recast: str
     template: str
+    chunk_size: int | None
     memory: int
-    chunk_size: int
     threads: int
     reporter: Reporter
 
-    def block_frames(self, raw: RawFile) -> int:
-        form = raw.module.form
-        in_memory = self.memory // (form.raw_bytes + form.corrected_bytes)
-        return max(1, min(in_memory, self.chunk_size) // self.threads)
+    def blocks(self, raw: RawFile) -> tuple[slice, ...]:
+        return raw.blocks(self.chunk_size or max(1, CHUNK // raw.module.form.frame_bytes))
+
+    def threads_for(self, raw: RawFile, blocks: Sequence[slice]) -> int:
+        """As many as have room for a block each."""
+        most = max(int(raw.rows[block].sum()) for block in blocks) * raw.per_row
+        room = self.memory // (most * raw.module.form.frame_bytes)
+        return max(1, min(self.threads, len(blocks), room))
 
 
 class _Lost(Exception):
@@ -186,10 +193,9 @@ def _write(out: h5py.File, raw: RawFile, how: _How) -> _Work:
     rows = (len(raw.rows), raw.per_row) if form.by_train else (raw.frames,)
     names = {"data": form.pixels, "gain": "gain", "mask": "mask"}
     shape = (*rows, *form.module_shape)
-    blocks = tuple(raw.trains_in_blocks(how.block_frames(raw)))
     output = Output(group, names, shape, compress=how.compress, recast=how.recast)
     with output:
-        work = _Work(raw, how, output, blocks)
+        work = _Work(raw, how, output, how.blocks(raw))
         work.perform()
     return work
 
@@ -221,7 +227,7 @@ class _Work:
 
     def perform(self) -> None:
         """Do all blocks; the first error ends it."""
-        with ThreadPoolExecutor(min(self.how.threads, len(self.blocks))) as pool:
+        with ThreadPoolExecutor(self.how.threads_for(self.raw, self.blocks)) as pool:
             running = [pool.submit(self._block, block) for block in self.blocks]
             try:
                 for each in running:

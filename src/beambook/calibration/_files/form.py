@@ -62,9 +62,9 @@ class Form:
         return pixels * (2 * self.planes + self.raw_gain)
 
     @property
-    def corrected_bytes(self) -> int:
-        """Of a corrected frame in memory: float32 values, uint8 gain stages, uint32 mask."""
-        return self.module_shape[0] * self.module_shape[1] * 9
+    def frame_bytes(self) -> int:
+        """Of a frame in memory: raw, and float32 values, uint8 gain stages and uint32 mask."""
+        return self.raw_bytes + self.module_shape[0] * self.module_shape[1] * 9
 
 
 XTDF = "{}/CORR/{}:output"

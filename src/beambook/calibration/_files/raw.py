@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -104,15 +105,16 @@ class RawFile:
         counts: Ints = np.diff(taken[edges])
         return counts
 
-    def trains_in_blocks(self, most_frames: int) -> Iterator[slice]:
-        """Whole trains of at most so many stored frames, at least one."""
-        stored = self.rows * self.per_row
-        start = 0
-        while start < len(stored):
-            within = np.searchsorted(np.cumsum(stored[start:]), most_frames, side="right")
-            stop = start + max(1, int(within))
-            yield slice(start, stop)
-            start = stop
+    def blocks(self, chunk_size: int) -> tuple[slice, ...]:
+        """Whole trains, of about `chunk_size` stored frames together; at least one.
+
+        Where they begin depends on nothing else: some corrections look at all frames of a block.
+        """
+        edges = np.concatenate([[0], np.cumsum(self.rows * self.per_row)])
+        number = max(1, round(int(edges[-1]) / chunk_size))
+        wanted = np.arange(number + 1) * (edges[-1] / number)
+        cuts = np.unique(np.searchsorted(edges, wanted, side="left"))
+        return tuple(slice(a, b) for a, b in pairwise(cuts.tolist()))
 
     def read(self, trains: slice, room: NDArray[Any] | None = None) -> Block:
         """Read the frames of some trains.

@@ -73,7 +73,8 @@ class DetectorPhysics:
         hundredth), and their rms width, pixels.
     """
 
-    offset: Stages = (5400.0, 6200.0, 5900.0)
+    # So far apart that no pixel is within the 1000 ADU below which a correction doubts its stage.
+    offset: Stages = (5400.0, 6900.0, 6800.0)
     offset_pattern: float = 120.0
     offset_cells: float = 25.0
     offset_spread: float = 15.0
