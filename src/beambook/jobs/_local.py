@@ -62,6 +62,11 @@ class LocalRunner:
             raise ParameterError(f"at_once={at_once}: at least one task at once")
         self._at_once, self._stays = at_once, stays
 
+    @property
+    def at_once(self) -> int | None:
+        """How many tasks at once; None: as many as fit."""
+        return self._at_once
+
     def submit(self, batch: Batch) -> Job:
         """Run all tasks that have not succeeded, then the finish; returns at once.
 
