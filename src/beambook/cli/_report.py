@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from beambook.cli._terminal import say_files
-from beambook.cli._things import EXECUTIONS, find_execution
+from beambook.cli._things import EXECUTIONS, find_performed
 
 __all__ = ["report", "write_reports"]
 
@@ -31,7 +31,7 @@ def report(execution: str, pdf: bool, code: bool, to: Path | None, root: Path) -
     if path.suffix == ".ipynb" and not (path.is_dir()):
         say_files(write_reports(path, to or path.parent, stem=path.stem, pdf=pdf, code=code))
         return
-    done = find_execution(execution, root=root)
+    done = find_performed(execution, root=root)
     say_files(write_reports(done.path, to or done.path, pdf=pdf, code=code))
 
 

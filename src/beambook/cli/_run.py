@@ -1,4 +1,4 @@
-"""``beambook run``: execute a notebook with values, once or for each of many."""
+"""``beambook run``: execute a notebook with values, once, for each of many, or as a pipeline."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from beambook.card import Table
+from beambook.cli._perform import perform_recipe, resume_performance
 from beambook.cli._report import write_reports
 from beambook.cli._terminal import ProgressLine, say, say_files, say_json
 from beambook.cli._things import EXECUTIONS, find_recipe
@@ -44,7 +45,7 @@ class Duration(click.ParamType[float]):
 
 
 @click.command()
-@click.argument("notebook")
+@click.argument("notebook", required=False)
 @click.argument("values", nargs=-1, metavar="[NAME=VALUE]...")
 @click.option(
     "--each",
@@ -65,9 +66,12 @@ class Duration(click.ParamType[float]):
 @click.option("--report", "reports", is_flag=True, help="Make the HTML report of each.")
 @click.option("--pdf", is_flag=True, help="Make the HTML and the PDF report of each.")
 @click.option("--code", is_flag=True, help="Show the code in the report.")
+@click.option("--on", type=click.Choice(["local", "slurm"]), help="Where tasks are executed.")
+@click.option("--no-wait", is_flag=True, help="Return when the tasks are submitted.")
+@click.option("--resume", metavar="ID", help="Go on with a pipeline: only what is not done.")
 @click.option("--json", "as_json", is_flag=True, help="For machines.")
 def run(
-    notebook: str,
+    notebook: str | None,
     values: tuple[str, ...],
     each: tuple[str, ...],
     into: Path,
@@ -77,16 +81,48 @@ def run(
     reports: bool,
     pdf: bool,
     code: bool,
+    on: str | None,
+    no_wait: bool,
+    resume: str | None,
     as_json: bool,
 ) -> int:
     """Execute NOTEBOOK (a recipe's name or a path) with values; exit 1 if it fails.
 
+    A recipe with a .yml beside it is a pipeline: what comes before, all parts, what comes
+    after, and one report. With --on any notebook is, its parts being those of --each.
+
     \b
       beambook run xas proposal=900074 run=487 --pdf
       beambook run xas proposal=900074 --each run=487..488
+      beambook run agipd-correct proposal=900074 run=9 --on slurm
       beambook params xas                  what it can be given
     """
+    if resume is not None:
+        _nothing_else(notebook)
+        return resume_performance(
+            resume, root=into, on=on, at_once=at_once, wait=not no_wait, as_json=as_json
+        )
+    if notebook is None:
+        raise click.UsageError("NOTEBOOK is missing; beambook recipes lists those that are shipped")
     recipe = find_recipe(notebook)
+    if on or no_wait or recipe.has_pipeline:
+        from beambook.recipe import Pipeline
+
+        pipeline = Pipeline.of(recipe)
+        _no_bare_words(values, recipe.parameters)
+        return perform_recipe(
+            recipe,
+            pipeline.parse(values),
+            [recipe.parameters.parse(words) for words in spread((), each)] if each else None,
+            on=on or "local",
+            at_once=at_once,
+            wait=not no_wait,
+            as_json=as_json,
+            into=into,
+            time_limit=time_limit,
+            kernel=kernel,
+            code=code,
+        )
     _no_bare_words(values, recipe.parameters)
     all_values = [recipe.parameters.parse(words) for words in spread(values, each)]
     for one in all_values:  # refuse all before the first kernel starts
@@ -164,6 +200,11 @@ def _range(part: str, word: str) -> list[str]:
     if last - first >= MOST:
         raise ParameterError(f"--each {word!r} makes {last - first + 1} executions; at most {MOST}")
     return [str(value) for value in range(first, last + 1)]
+
+
+def _nothing_else(notebook: str | None) -> None:
+    if notebook is not None:
+        raise click.UsageError(f"Unexpected {notebook!r}: --resume knows the notebook and values")
 
 
 def _no_bare_words(values: tuple[str, ...], parameters: Parameters) -> None:

@@ -12,7 +12,7 @@ import click
 from beambook.card import Described
 from beambook.cli._proposal import ProposalFolders, find_proposals
 from beambook.errors import RunNotFound
-from beambook.recipe import Execution, Recipe
+from beambook.recipe import Execution, Performance, Recipe
 
 if TYPE_CHECKING:
     from beambook.data import Run
@@ -21,6 +21,7 @@ __all__ = [
     "EXECUTIONS",
     "all_recipes",
     "find_execution",
+    "find_performed",
     "find_recipe",
     "find_run",
     "find_thing",
@@ -28,6 +29,7 @@ __all__ = [
 
 EXECUTIONS = Path("executions")
 NEWEST = "newest"
+PIPELINE = "pipeline.json"
 _PROPOSAL = re.compile(r"p?(\d{1,6})$")
 _RUN = re.compile(r"r?(\d{1,4})$")
 _FOLDER = re.compile(r"p\d{6}$")
@@ -66,17 +68,30 @@ def find_execution(name: str, *, root: Path = EXECUTIONS) -> Execution:
     return Execution.load(name, root=root)
 
 
+def find_performed(name: str, *, root: Path = EXECUTIONS) -> Execution | Performance:
+    """The execution or the performance of a pipeline with this id, or with this folder."""
+    folder = next((f for f in (Path(name), root / name) if (f / PIPELINE).is_file()), None)
+    if folder is not None:
+        return Performance.load(folder)
+    try:
+        return find_execution(name, root=root)
+    except RunNotFound:
+        if any(root.glob(f"{glob.escape(name)}*/{PIPELINE}")):
+            return Performance.load(name, root=root)
+        raise
+
+
 def find_thing(words: tuple[str, ...]) -> tuple[Described, tuple[str, ...]]:
-    """Whatever the words name: a proposal, run, file, notebook, recipe or execution."""
+    """Whatever the words name: a proposal, run, file, notebook, recipe, execution or pipeline."""
     first, rest = words[0], words[1:]
     path = Path(first)
-    if (path / "execution.json").is_file():
-        return Execution.load(path), rest
+    if (path / "execution.json").is_file() or (path / PIPELINE).is_file():
+        return find_performed(first), rest
     if path.suffix == ".ipynb" or (not path.exists() and _is_recipe(first)):
         return find_recipe(first), rest
     if not path.exists() and not _PROPOSAL.match(first):
         try:
-            return find_execution(first), rest
+            return find_performed(first), rest
         except RunNotFound:
             if any(EXECUTIONS.glob(f"{glob.escape(first)}*/execution.json")):
                 raise  # several begin so

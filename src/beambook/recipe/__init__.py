@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from beambook.recipe._pipeline.perform import perform as perform
     from beambook.recipe._pipeline.perform import resume as resume
     from beambook.recipe._pipeline.performance import Performance as Performance
+    from beambook.recipe._pipeline.pipeline import Pipeline as Pipeline
     from beambook.recipe._recipe import Recipe as Recipe
     from beambook.recipe._record import record as record
     from beambook.recipe._report import Report as Report
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 _HOME = {
     "Execution": "_execution",
     "Performance": "_pipeline.performance",
+    "Pipeline": "_pipeline.pipeline",
     "Recipe": "_recipe",
     "Report": "_report",
     "Verdict": "_verdict",

@@ -140,6 +140,11 @@ class Recipe(Described):
         return isinstance(self._metadata.get("beambook"), dict)
 
     @property
+    def has_pipeline(self) -> bool:
+        """Whether a ``.yml`` beside the notebook says what comes before and after it."""
+        return self.path.with_suffix(".yml").is_file()
+
+    @property
     def language(self) -> str:
         """The programming language, in lower case; ``"python"`` when nothing says otherwise."""
         for group, key in (("kernelspec", "language"), ("language_info", "name")):

@@ -8,9 +8,10 @@ from typing import Any
 
 from beambook.card import Card, Described
 from beambook.recipe._notebook import title_of, write_atomically
-from beambook.recipe._report_elements import Document
+from beambook.recipe._pipeline.document import DOCUMENT
+from beambook.recipe._pipeline.performance import Performance
+from beambook.recipe._pipeline.subject import PerformanceSubject
 from beambook.recipe._report_html import html_page
-from beambook.recipe._report_images import Images
 from beambook.recipe._report_pandoc import make_body
 from beambook.recipe._report_pdf import pdf_bytes
 from beambook.recipe._report_subject import Subject
@@ -23,8 +24,9 @@ class Report(Described):
 
     Parameters
     ----------
-    source : Execution, str or Path
-        An execution, its folder, or any notebook with its outputs.
+    source : Execution, Performance, str or Path
+        An execution or the performance of a pipeline, its folder, or any notebook with its
+        outputs.
 
     Raises
     ------
@@ -45,7 +47,7 @@ class Report(Described):
     """
 
     def __init__(self, source: Any) -> None:
-        self._subject = Subject.load(source)
+        self._subject = _subject_of(source)
 
     def html(self, path: str | Path, *, code: bool = False) -> Path:
         """Write one HTML file that needs no network and no script.
@@ -68,7 +70,7 @@ class Report(Described):
         ReportError
             If pandoc fails.
         """
-        document = self._document(code=True)
+        document = self._subject.document(code=True)
         body = make_body(document, target="html")
         page = html_page(self._subject, document, body, code=code)
         write_atomically(path, page.encode())
@@ -98,7 +100,7 @@ class Report(Described):
         ReportError
             If pandoc or typst fails.
         """
-        document = self._document(code=code)
+        document = self._subject.document(code=code)
         body = make_body(document, target="typst")
         with tempfile.TemporaryDirectory(prefix="beambook-report-") as folder:
             content = pdf_bytes(self._subject, document, body, Path(folder))
@@ -122,6 +124,11 @@ class Report(Described):
             hints=("report.html(path)", "report.pdf(path)"),
         )
 
-    def _document(self, *, code: bool) -> Document:
-        images = Images(self._subject.folders)
-        return Document(self._subject.notebook, images, code)
+
+def _subject_of(source: Any) -> Subject:
+    if isinstance(source, Performance):
+        return PerformanceSubject.of(source)
+    folder = Path(getattr(source, "path", source))
+    if (folder / DOCUMENT).is_file():
+        return PerformanceSubject.of(Performance.load(folder))
+    return Subject.load(source)

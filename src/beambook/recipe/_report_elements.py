@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import html as markup
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from beambook.recipe._notebook import heading_above
@@ -17,7 +19,7 @@ from beambook.recipe._report_markdown import Formulas
 from beambook.recipe._report_tables import cut_rows, styles
 from beambook.recipe._report_text import SPILLED, clean_text, plain_text, shorten
 
-__all__ = ["RESULT", "Document", "Element"]
+__all__ = ["PICTURES", "RESULT", "Document", "Element", "cell_options"]
 
 RESULT = "application/vnd.beambook.result+json"
 FIGURE = "application/vnd.beambook.figure+json"
@@ -75,11 +77,17 @@ class Document:
     images : Images
     code : bool
         Whether the code cells are elements too.
+    places : mapping of int to str
+        What a cell is called in the notes, if its number says nothing to anybody.
+    folders : mapping of int to tuple of Path
+        Where pictures of a cell may lie, if it is from another notebook than others.
     """
 
     notebook: Any
     images: Images
     code: bool
+    places: Mapping[int, str] = field(default_factory=dict)
+    folders: Mapping[int, tuple[Path, ...]] = field(default_factory=dict)
     elements: list[Element] = field(default_factory=list)
     notes: list[tuple[int, str]] = field(default_factory=list)
     formulas: Formulas = field(default_factory=Formulas)
@@ -118,7 +126,7 @@ class Document:
             self._text("plain", cell.source)
 
     def _code(self, cell: Any, tags: set[str]) -> None:
-        self.options = _options(cell)
+        self.options = cell_options(cell)
         if self.code and cell.source.strip() and not tags & NO_CODE:
             self._add("code", clean_text(cell.source), lang=self.language or "text")
         if tags & NO_OUTPUT and cell.outputs:
@@ -269,12 +277,14 @@ class Document:
 
     def told(self) -> list[str]:
         """The notes as sentences, each once, with the cells that they are about."""
-        cells: dict[str, list[int]] = {}
+        cells: dict[str, list[str]] = {}
         for cell, text in self.notes:
+            place = self.places.get(cell, str(cell)) if cell else ""
             cells.setdefault(text, [])
-            if cell and cell not in cells[text]:
-                cells[text].append(cell)
-        return [_sentence(text, numbers) for text, numbers in cells.items()]
+            if place and place not in cells[text]:
+                cells[text].append(place)
+        what = "" if self.places else "Cell"
+        return [_sentence(text, places, what) for text, places in cells.items()]
 
     def heading(self, cell: int) -> str:
         """Heading above a cell."""
@@ -288,15 +298,16 @@ class Document:
         return markup.unescape(re.sub(r"<[^>]*>", " ", text)) if element.kind == "html" else text
 
 
-def _sentence(text: str, cells: list[int]) -> str:
+def _sentence(text: str, cells: list[str], what: str) -> str:
     text = clean_text(text).rstrip(".")
     if not cells:
         return f"{text[:1].upper()}{text[1:]}."
-    shown = ", ".join(map(str, cells[:12])) + (" …" if len(cells) > 12 else "")
-    return f"Cell{'s' if len(cells) > 1 else ''} {shown}: {text}."
+    shown = ", ".join(cells[:12]) + (" …" if len(cells) > 12 else "")
+    kind = f"{what}{'s' if len(cells) > 1 else ''} " if what else ""
+    return f"{kind}{shown}: {text}."
 
 
-def _options(cell: Any) -> dict[str, Any]:
+def cell_options(cell: Any) -> dict[str, Any]:
     """Caption and label: of the cell's metadata, else of Quarto's ``#|`` comments."""
     quarto = dict(re.findall(r"^#\|\s*([\w-]+):\s*(.*?)\s*$", cell.source, re.M))
     bare = {key: value.strip("\"'") for key, value in quarto.items()}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from beambook.errors import BeambookError
 from beambook.parameters import Parameters
@@ -19,14 +19,34 @@ from beambook.recipe._report_facts import (
     short,
     size,
 )
-from beambook.recipe._report_subject import Subject
 
-__all__ = ["Front"]
+if TYPE_CHECKING:
+    from beambook.recipe._report_subject import Subject
+
+__all__ = ["Front", "FrontTable", "inputs_of", "provenance_of"]
 
 PACKAGES = (
     "beambook numpy scipy pandas xarray h5py dask matplotlib numba scikit-learn "
     "EXtra-data pyFAI lmfit ipykernel"
 ).split()
+
+
+@dataclass(frozen=True)
+class FrontTable:
+    """A table of the first page that only some reports have.
+
+    Attributes
+    ----------
+    title, kind : str
+        What stands above it; the class of its style.
+    columns : list of str
+    rows : list of list of str
+    """
+
+    title: str
+    kind: str
+    columns: list[str]
+    rows: list[list[str]]
 
 
 @dataclass
@@ -41,6 +61,10 @@ class Front:
     inputs : list of (path, files, size, checksum)
     problems : list of str
         What went wrong, first of all.
+    summary : str
+        How it went, in words.
+    tables : list of FrontTable
+        What some reports have besides; shown after the results.
     """
 
     title: str
@@ -52,6 +76,8 @@ class Front:
     provenance: list[list[str]] = field(default_factory=list)
     inputs: list[list[str]] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    summary: str = ""
+    tables: list[FrontTable] = field(default_factory=list)
 
     @classmethod
     def of(cls, subject: Subject, document: Document, title: str = "") -> Front:
@@ -63,8 +89,8 @@ class Front:
             time=subject.time,
             results=_results(subject.notebook),
             parameters=_parameters(subject),
-            provenance=_provenance(subject),
-            inputs=_inputs(subject.find("inputs")),
+            provenance=provenance_of(subject),
+            inputs=inputs_of(subject.find("inputs")),
             problems=_problems(subject, document),
         )
 
@@ -147,7 +173,8 @@ def _declared(notebook: Any) -> list[Any]:
         return []
 
 
-def _provenance(subject: Subject) -> list[list[str]]:
+def provenance_of(subject: Subject) -> list[list[str]]:
+    """Recipe, time, place, memory, kernel and versions, as far as the record has them."""
     find, recipe = subject.find, subject.find("recipe")
     recipe = recipe if isinstance(recipe, dict) else {"name": recipe}
     rows = [
@@ -209,7 +236,8 @@ def _versions(subject: Subject) -> str:
     return ", ".join(shown) + (f" and {others} more packages" if others and shown else "")
 
 
-def _inputs(inputs: Any) -> list[list[str]]:
+def inputs_of(inputs: Any) -> list[list[str]]:
+    """A row for each input: path, files, size, checksum."""
     return [_input(each) for each in (inputs if isinstance(inputs, list) else [])]
 
 

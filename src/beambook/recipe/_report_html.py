@@ -32,14 +32,14 @@ def html_page(subject: Subject, document: Document, body: Body, *, code: bool) -
     code : bool
         Whether code is open; it is folded else.
     """
-    front = Front.of(subject, document, body.title)
+    front = subject.front(document, body.title)
     parts = [_element(element, document, body, code=code) for element in document.elements]
     page = Template((RESOURCES / "template.html").read_text(encoding="utf-8"))
     return page.substitute(
         version=escape(__version__),
         author=escape(front.author),
         title=escape(front.title),
-        kicker="Report of an execution" if subject.record else "Report of a notebook",
+        kicker=escape(subject.kicker),
         byline=_byline(front),
         problems=_problems(front),
         front=_front(front),
@@ -103,12 +103,15 @@ def _problems(front: Front) -> str:
         lines.append(
             f'<p><a href="#problem-{cell[1]}">{shown}</a></p>' if cell else f"<p>{shown}</p>"
         )
-    return f'<div class="problems" role="alert">{"".join(lines)}</div>' if lines else ""
+    summary = f'<p class="summary">{escape(front.summary)}</p>' if front.summary else ""
+    alert = f'<div class="problems" role="alert">{"".join(lines)}</div>' if lines else ""
+    return summary + alert
 
 
 def _front(front: Front) -> str:
     tables = [
         ("Results", "results", ["name", "value", "unit"], front.results),
+        *((t.title, t.kind, t.columns, t.rows) for t in front.tables),
         ("Parameters", "parameters", ["name", "value", "unit", "help"], front.parameters),
         ("Input data", "inputs", ["path", "files", "size", "checksum"], front.inputs),
         ("Provenance", "provenance", [], front.provenance),

@@ -83,37 +83,48 @@ class Images:
         self.found[name], self.alts[name] = image, alt
         return name
 
-    def resolve(self, name: str, source: str, attachments: dict[str, Any], *, alt: str = "") -> str:
+    def resolve(
+        self,
+        name: str,
+        source: str,
+        attachments: dict[str, Any],
+        *,
+        alt: str = "",
+        folders: tuple[Path, ...] | None = None,
+    ) -> str:
         """Find the picture that a text names; returns what of it cannot be shown and why."""
         self.alts[name] = alt
+        folders = self.folders if folders is None else folders
         try:
-            image = read_image(self._bytes(source, attachments))
+            image = read_image(_bytes(source, attachments, folders))
             self.found[name] = image
             return image.lost
         except BadImage as error:
             self.found[name] = str(error)
             return str(error)
 
-    def _bytes(self, source: str, attachments: dict[str, Any]) -> bytes:
-        shown = source if len(source) < 80 else source[:77] + "…"
-        if source.startswith("attachment:"):
-            return _attached(unquote(source.removeprefix("attachment:")), attachments)
-        if source.startswith("data:"):
-            return _from_data_uri(source)
-        if re.match(r"[A-Za-z][A-Za-z0-9+.-]*:|//", source):
-            raise BadImage(f"the picture {shown} lies elsewhere and is not fetched")
-        return self._local(unquote(source.partition("?")[0].partition("#")[0]), shown)
 
-    def _local(self, source: str, shown: str) -> bytes:
-        problem = BadImage(f"the picture {shown} is missing")
-        for folder in self.folders:
-            try:
-                return _inside(folder, source, shown)
-            except BadImage as error:
-                problem = error
-            except (OSError, ValueError):
-                problem = BadImage(f"the picture {shown} cannot be read")
-        raise problem
+def _bytes(source: str, attachments: dict[str, Any], folders: tuple[Path, ...]) -> bytes:
+    shown = source if len(source) < 80 else source[:77] + "…"
+    if source.startswith("attachment:"):
+        return _attached(unquote(source.removeprefix("attachment:")), attachments)
+    if source.startswith("data:"):
+        return _from_data_uri(source)
+    if re.match(r"[A-Za-z][A-Za-z0-9+.-]*:|//", source):
+        raise BadImage(f"the picture {shown} lies elsewhere and is not fetched")
+    return _local(unquote(source.partition("?")[0].partition("#")[0]), shown, folders)
+
+
+def _local(source: str, shown: str, folders: tuple[Path, ...]) -> bytes:
+    problem = BadImage(f"the picture {shown} is missing")
+    for folder in folders:
+        try:
+            return _inside(folder, source, shown)
+        except BadImage as error:
+            problem = error
+        except (OSError, ValueError):
+            problem = BadImage(f"the picture {shown} cannot be read")
+    raise problem
 
 
 def _inside(folder: Path, source: str, shown: str) -> bytes:

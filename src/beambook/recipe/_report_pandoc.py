@@ -83,7 +83,11 @@ def make_body(document: Document, *, target: str) -> Body:
         document.cell = asked["cell"]
         attachments = document.attachments(asked["cell"])
         if problem := document.images.resolve(
-            asked["id"], asked["source"], attachments, alt=asked["alt"]
+            asked["id"],
+            asked["source"],
+            attachments,
+            alt=asked["alt"],
+            folders=document.folders.get(asked["cell"]),
         ):
             document.note(problem)
     document.notes += [(note["cell"], note["text"]) for note in answer["notes"]]

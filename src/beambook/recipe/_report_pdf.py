@@ -25,7 +25,7 @@ from beambook.recipe._report_facts import size
 from beambook.recipe._report_front import Front
 from beambook.recipe._report_images import Image
 from beambook.recipe._report_pandoc import INSTALL, RESOURCES, Body
-from beambook.recipe._report_subject import Subject
+from beambook.recipe._report_subject import Attachment, Subject
 from beambook.recipe._report_text import plain_text, wrap
 
 __all__ = ["pdf_bytes"]
@@ -72,7 +72,7 @@ class _Press:
 
     def lay_out(self) -> None:
         """Write the template, the pictures and the attachments."""
-        self.front = Front.of(self.subject, self.document, self.body.title)
+        self.front = self.subject.front(self.document, self.body.title)
         (self.folder / "e").mkdir()
         template = (RESOURCES / "template.typ").read_text(encoding="utf-8")
         (self.folder / "template.typ").write_text(template, encoding="utf-8")
@@ -202,7 +202,12 @@ class _Press:
             "running": textwrap.shorten(front.title, 90, placeholder=" …"),
             "author": front.author,
             "status": front.status,
-            "kicker": "Report of an execution" if self.subject.record else "Report of a notebook",
+            "kicker": self.subject.kicker,
+            "summary": front.summary,
+            "tables": [
+                {"title": t.title, "columns": t.columns, "rows": _breakable(t.rows)}
+                for t in front.tables
+            ],
             "day": front.date,
             "date": [front.time.year, front.time.month, front.time.day],
             "numbered": self.body.numbered,
@@ -224,24 +229,20 @@ class _Press:
         return {"text": text, "anchor": f"problem-{cell[1]}-{here[0]}" if cell and here else ""}
 
     def _attach(self) -> list[dict[str, str]]:
-        paths = [(self.subject.path, "source", "application/x-ipynb+json", "executed notebook")]
-        if record := self.subject.record_path:
-            paths.append((record, "supplement", "application/json", "record of the execution"))
-        return [self._attachment(*each) for each in paths]
+        return [self._attached(each) for each in self.subject.attachments()]
 
-    def _attachment(self, path: Path, relationship: str, mime: str, what: str) -> dict[str, str]:
-        content = path.read_bytes()
+    def _attached(self, each: Attachment) -> dict[str, str]:
+        content = each.path.read_bytes()
         if len(content) > ATTACHED_BYTES:
             digest = hashlib.sha256(content).hexdigest()
-            told = f"{path.name}, {size(len(content))}, not attached; sha256 {digest}"
-            return {"what": what, "told": told}
-        name = "notebook.ipynb" if relationship == "source" else "execution.json"
-        (self.folder / name).write_bytes(content)
+            told = f"{each.path.name}, {size(len(content))}, not attached; sha256 {digest}"
+            return {"what": each.what, "told": told}
+        (self.folder / each.name).write_bytes(content)
         return {
-            "path": name,
-            "relationship": relationship,
-            "mime": mime,
-            "description": what,
+            "path": each.name,
+            "relationship": each.relationship,
+            "mime": each.mime,
+            "description": each.what,
         }
 
     def _not_attached(self) -> list[list[str]]:

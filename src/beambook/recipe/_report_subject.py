@@ -12,13 +12,39 @@ from typing import Any
 
 from beambook.errors import RunNotFound
 from beambook.recipe._notebook import read_notebook
+from beambook.recipe._report_elements import Document
 from beambook.recipe._report_facts import moment, one_line
+from beambook.recipe._report_front import Front
+from beambook.recipe._report_images import Images
 from beambook.recipe._report_text import plain_text
 
-__all__ = ["Subject"]
+__all__ = ["Attachment", "Subject"]
 
 NOTEBOOK, RECORD = "notebook.ipynb", "execution.json"
 TIMES = ("ended", "finished", "started", "created")
+
+
+@dataclass(frozen=True)
+class Attachment:
+    """A file that goes with the PDF.
+
+    Attributes
+    ----------
+    path : Path
+    name : str
+        What it is called in the PDF.
+    relationship : str
+        ``source`` or ``supplement``.
+    mime : str
+    what : str
+        A few words.
+    """
+
+    path: Path
+    name: str
+    relationship: str
+    mime: str
+    what: str
 
 
 @dataclass(frozen=True)
@@ -52,6 +78,30 @@ class Subject:
         own = path.name == NOTEBOOK and beside.is_file()
         record = getattr(source, "record", None) or (_read_record(beside) if own else {})
         return cls(path, read_notebook(path), record, beside if own else None)
+
+    @property
+    def kicker(self) -> str:
+        """What stands above the title."""
+        return "Report of an execution" if self.record else "Report of a notebook"
+
+    def document(self, *, code: bool) -> Document:
+        """The elements that the report shows."""
+        return Document(self.notebook, Images(self.folders), code)
+
+    def front(self, document: Document, title: str) -> Front:
+        """The first page; `title` is the notebook's first heading."""
+        return Front.of(self, document, title)
+
+    def attachments(self) -> list[Attachment]:
+        """The executed notebook and its record."""
+        kind = "application/x-ipynb+json"
+        found = [Attachment(self.path, NOTEBOOK, "source", kind, "executed notebook")]
+        if self.record_path is not None:
+            what = "record of the execution"
+            found.append(
+                Attachment(self.record_path, RECORD, "supplement", "application/json", what)
+            )
+        return found
 
     @property
     def title(self) -> str:

@@ -18,8 +18,7 @@ from beambook.recipe._pipeline.pipeline import Pipeline
 from beambook.recipe._pipeline.recorded import decoded
 from beambook.recipe._pipeline.stage import Stage
 from beambook.recipe._pipeline.submit import chosen, group, submit
-from beambook.recipe._pipeline.values import absolute, check, declared, shared_of
-from beambook.recipe._pipeline.wait import wait_for
+from beambook.recipe._pipeline.values import absolute, declared, shared_of
 from beambook.recipe._pipeline.work import execute_step, finish
 from beambook.recipe._recipe import Recipe
 
@@ -90,7 +89,7 @@ def perform(
     'all 64 parts done'
     """
     pipeline = Pipeline.of(Recipe.find(recipe))
-    typed = check(values or {}, pipeline)
+    typed = pipeline.check(values or {})
     stated = _stated(parts, pipeline, typed)
     where = chosen(runner, wait=wait)
     asked = Asked.new(
@@ -146,7 +145,7 @@ def resume(
                 f"{found.id} still runs: {found.sentence()}",
                 hint=f"Stop it first: beambook stop {found.id}",
             )
-        return wait_for(found, reporter) if wait else found
+        return found.wait(reporter) if wait else found
     where = chosen(runner or found.asked.on, wait=wait)
     asked = found.asked.but(error="", on=where.name)
     asked.save(found.path)
@@ -187,7 +186,7 @@ def _go_on(
         return Performance.load(performance.path)
     performance = group(performance, runner)
     submit(performance, runner)
-    return wait_for(performance, reporter) if wait else performance
+    return performance.wait(reporter) if wait else performance
 
 
 def _with_parts(performance: Performance, reporter: Reporter) -> Performance:
@@ -221,10 +220,23 @@ def _told(asked: Asked, execution: Execution) -> Asked:
         parts = parts_of(stated, pipeline)
         typed = asked.but(shared=_as_json(shared, pipeline), parts=parts)
         for part in parts:
+            _refuse_unheard(typed, part)
             _refuse_incomplete(typed, part)
     except BeambookError as error:
         return asked.but(error=f"{execution.recipe} asks for what cannot be: {error}")
     return typed
+
+
+def _refuse_unheard(asked: Asked, part: Part) -> None:
+    """A value that a person gave must not be lost: whoever states other ones has to know it."""
+    before = asked.pipeline.before
+    known = before.parameters.names if before is not None else ()
+    for name, value in asked.values.items():
+        if name in part.values and name not in known and part.values[name] != value:
+            raise ParameterError(
+                f"{name}={value} was given, but each part has its own",
+                hint=f"{before.name if before else 'The notebook before'} does not take {name!r}",
+            )
 
 
 def _refuse_incomplete(asked: Asked, part: Part) -> None:

@@ -6,18 +6,19 @@ import socket
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from beambook.card import Card, Described, Table
 from beambook.errors import RunNotFound, close_names
+from beambook.events import Reporter, Silent
 from beambook.jobs import Job, TaskState
 from beambook.recipe._execution import Execution, is_gone
 from beambook.recipe._pipeline.document import DOCUMENT, Asked
 from beambook.recipe._pipeline.outcome import FINAL, Outcome
 from beambook.recipe._pipeline.recorded import decoded
 from beambook.recipe._pipeline.stage import Stage
+from beambook.recipe._pipeline.wait import Teller
 from beambook.recipe._report_facts import duration, one_line, size
 
 __all__ = ["BATCH", "Performance"]
@@ -102,10 +103,20 @@ class Performance(Described):
         folder = self.path / BATCH
         return Job.load(folder) if (folder / "batch.json").is_file() else None
 
-    @cached_property
-    def is_submitted(self) -> bool:
-        """Whether there are tasks."""
-        return self.job is not None
+    def wait(self, reporter: Reporter | None = None) -> Performance:
+        """Wait for the end of all tasks and of what comes after; gives what there is then.
+
+        An interrupt (Ctrl-C) stops work that runs here in the foreground; on a cluster it
+        goes on.
+
+        Parameters
+        ----------
+        reporter : Reporter, optional
+            Takes progress: parts done of all, what the others do, an estimate of the time left.
+        """
+        if (job := self.job) is not None:
+            job.wait(Teller(self, reporter or Silent()))
+        return Performance.load(self.path)
 
     def task_states(self) -> tuple[TaskState, ...]:
         """State of each task, without the one that finishes; empty before there are any."""
@@ -209,13 +220,26 @@ class Performance(Described):
                 found |= execution.results
         return {k: v for k, v in found.items() if k not in ("parts", "shared", "problems")}
 
+    def to_json(self) -> dict[str, Any]:
+        """For machines: status, values, problems, and every part."""
+        outcomes = self.outcomes()
+        return {
+            "id": self.id,
+            "status": self.status,
+            "sentence": self.sentence(outcomes),
+            "folder": str(self.path),
+            "recipe": self.asked.notebooks["recipe"]["name"],
+            "values": dict(self.asked.values),
+            "shared": dict(self.asked.shared),
+            "problems": self.problems(outcomes),
+            "results": dict(self.results()),
+            "parts": [outcome.to_json() for outcome in outcomes],
+        }
+
     def card(self) -> Card:
         """Status in words, values, time, problems; a table of the parts."""
-        outcomes = self.outcomes()
-        facts = {
-            "recipe": self.title,
-            "status": f"{self.status}: {self.sentence(outcomes)}",
-        }
+        outcomes, status = self.outcomes(), self.status
+        facts = {"recipe": self.title, "status": f"{status}: {self.sentence(outcomes)}"}
         if self.asked.values:
             facts["values"] = ", ".join(f"{name}={v}" for name, v in self.asked.values.items())
         facts["began"] = f"{self.asked.who['created']} on {self.asked.who['host']}"
@@ -224,10 +248,9 @@ class Performance(Described):
         problems = tuple((line,) for line in self.problems(outcomes)[:PROBLEMS_SHOWN])
         tables = [Table(("problem",), problems, "problems")] if problems else []
         tables += [overview(outcomes)] if outcomes else []
-        return Card("Performance", self.id, facts, tuple(tables), self._hints())
+        return Card("Performance", self.id, facts, tuple(tables), self._hints(status))
 
-    def _hints(self) -> tuple[str, ...]:
-        status = self.status
+    def _hints(self, status: str) -> tuple[str, ...]:
         if status in ("failed", "killed"):
             return (f"beambook run --resume {self.id}",)
         if status in ("queued", "running"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,12 +10,12 @@ from typing import Any
 import yaml
 
 from beambook.errors import DamagedFile, ParameterNotFound, close_names
+from beambook.recipe._pipeline.values import check, parse
 from beambook.recipe._recipe import Recipe
 
-__all__ = ["PARTS_FOLDER", "Pipeline"]
+__all__ = ["Pipeline"]
 
 KEYS = ("before", "after", "over")
-PARTS_FOLDER = "parts_folder"  # the one value that is ours: `after` is told where the parts are
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,30 @@ class Pipeline:
     def is_plain(self) -> bool:
         """Whether there is nothing but the recipe."""
         return self.path is None
+
+    def parse(self, words: Iterable[str]) -> dict[str, Any]:
+        """Values as typed on a command line, ``run=9``: those of any of its notebooks.
+
+        Raises
+        ------
+        ParameterNotFound, ParameterError
+            As `Parameters.parse` does; the closest name is looked for in all of its notebooks.
+        """
+        return parse(words, self)
+
+    def check(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """The values, typed, if all of its notebooks allow them.
+
+        What the notebook before finds out may be missing.
+
+        Raises
+        ------
+        ParameterNotFound
+            If no notebook has a parameter of this name.
+        ParameterError
+            If one does not allow a value, or the first one needs another.
+        """
+        return check(values, self)
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -53,33 +53,29 @@ def group(performance: Performance, runner: Runner) -> Performance:
 def submit(performance: Performance, runner: Runner) -> Job:
     """Hand the tasks over; of those that were handed over before, the ones that are not done."""
     asked, folder = performance.asked, performance.path
+    if isinstance(runner, LocalRunner):
+        python, cores = sys.executable, _share_of_cores(runner, len(asked.groups))
+    else:
+        python, cores = _site(runner).python, _site(runner).cores or 1
+    program = (python, "-m", "beambook.recipe._part", str(folder))
     tasks = tuple(
-        Task(_name(performance, k), _argv(performance, k)) for k in range(len(asked.groups))
+        Task(_name(performance, group), (*program, *map(str, group))) for group in asked.groups
     )
-    local = isinstance(runner, LocalRunner)
-    cores = _cores_each(len(tasks)) if local else _site(runner).cores
     batch = Batch(
         asked.title(),
         tasks,
         folder / BATCH,
-        finish=Task(FINISH, (*_PROGRAM, str(folder), FINISH)),
-        environment=environment(threads=cores or 1),
+        finish=Task(FINISH, (*program, FINISH)),
+        environment=environment(threads=cores),
         resources=Resources(cores=cores),
         directory=folder,
     )
     return runner.submit(batch)
 
 
-_PROGRAM = (sys.executable, "-m", "beambook.recipe._part")
-
-
-def _argv(performance: Performance, k: int) -> tuple[str, ...]:
-    return (*_PROGRAM, str(performance.path), *map(str, performance.asked.groups[k]))
-
-
-def _name(performance: Performance, k: int) -> str:
+def _name(performance: Performance, group: tuple[int, ...]) -> str:
     parts = performance.asked.parts or ()
-    names = [parts[i].name for i in performance.asked.groups[k]]
+    names = [parts[i].name for i in group]
     more = f" and {len(names) - NAMES_SHOWN} more" if len(names) > NAMES_SHOWN else ""
     return ", ".join(names[:NAMES_SHOWN]) + more
 
@@ -88,7 +84,7 @@ def _site(runner: Runner) -> jobs.Site:
     return getattr(runner, "site", None) or jobs.Site.load()
 
 
-def _cores_each(tasks: int) -> int:
-    """Few tasks on many cores: each gets its share."""
+def _share_of_cores(runner: LocalRunner, tasks: int) -> int:
+    """Few tasks at once on many cores: each gets its share."""
     cores = len(os.sched_getaffinity(0))
-    return max(1, cores // max(1, tasks))
+    return max(1, cores // max(1, min(tasks, runner.at_once or cores)))

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from beambook.errors import BeambookError, ParameterError, ParameterNotFound
 from beambook.parameters import Parameters
-from beambook.recipe._pipeline.pipeline import PARTS_FOLDER, Pipeline
 from beambook.recipe._recipe import Recipe
 
-__all__ = ["check", "declared", "parse"]
+if TYPE_CHECKING:
+    from beambook.recipe._pipeline.pipeline import Pipeline
+
+__all__ = ["PARTS_FOLDER", "absolute", "check", "declared", "parse", "shared_of"]
+
+PARTS_FOLDER = "parts_folder"  # the one value that is ours: `after` is told where the parts are
 
 
 def parse(words: Iterable[str], pipeline: Pipeline) -> dict[str, Any]:

@@ -4,28 +4,21 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from typing import TYPE_CHECKING
 
 from beambook.events import Progress, Reporter
 from beambook.recipe._pipeline.outcome import Outcome
-from beambook.recipe._pipeline.performance import Performance
 from beambook.recipe._report_facts import duration
 
-__all__ = ["wait_for"]
+if TYPE_CHECKING:
+    from beambook.recipe._pipeline.performance import Performance
+
+__all__ = ["Teller"]
 
 ORDER = ("running", "queued", "failed", "killed", "lost", "missing")
 
 
-def wait_for(performance: Performance, reporter: Reporter) -> Performance:
-    """Wait until all tasks have ended, and the one that finishes; gives what there is then."""
-    job = performance.job
-    if job is None:
-        return performance
-    tell = _Teller(performance, reporter)
-    job.wait(tell)
-    return Performance.load(performance.path)
-
-
-class _Teller:
+class Teller:
     """Turns ticks of the job into progress of the parts."""
 
     def __init__(self, performance: Performance, reporter: Reporter) -> None:

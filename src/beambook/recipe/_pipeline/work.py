@@ -13,9 +13,8 @@ from beambook.recipe._execution import Execution
 from beambook.recipe._notebook import dumps, write_atomically
 from beambook.recipe._pipeline.document import Asked
 from beambook.recipe._pipeline.performance import Performance
-from beambook.recipe._pipeline.pipeline import PARTS_FOLDER
 from beambook.recipe._pipeline.stage import Stage
-from beambook.recipe._pipeline.values import declared
+from beambook.recipe._pipeline.values import PARTS_FOLDER, declared
 from beambook.recipe._recipe import Recipe
 from beambook.recipe._report import Report
 
