@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from beambook.detector._assemble import assemble as assemble
+    from beambook.detector._azimuthal import azimuthal as azimuthal
     from beambook.detector._geometry import Geometry as Geometry
     from beambook.detector._geometry import nominal as nominal
     from beambook.detector._plot import plot as plot
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 _HOME = {
     "Geometry": "_geometry",
     "assemble": "_assemble",
+    "azimuthal": "_azimuthal",
     "nominal": "_geometry",
     "plot": "_plot",
 }

@@ -67,6 +67,7 @@ def assemble(
     Examples
     --------
     >>> import numpy as np
+    >>> from beambook.detector import Geometry
     >>> geometry = Geometry.nominal("AGIPD1M")
     >>> assemble(np.zeros((10, 16, 512, 128), "u2"), geometry).shape[:1]
     (10,)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,18 +15,21 @@ from numpy.typing import NDArray
 from beambook.card import Card, Described, Table
 from beambook.data._cached_property import cached_property
 from beambook.detector._assemble import assemble
+from beambook.detector._azimuthal import azimuthal
 from beambook.detector._beam import Beam
 from beambook.detector._files import read_geometry, write_geometry
 from beambook.detector._kinds import kind_named, kind_of
 from beambook.detector._nominal import nominal_geometry
 from beambook.detector._placement import Placement
 from beambook.detector._plot import plot
+from beambook.detector._rings import Binning, Rings
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 __all__ = ["Geometry", "nominal"]
 
+MOST_RINGS = 4  # sets of bins of azimuthal integrations that are kept, 8 MB each
 PIXEL_DIMS = ("module", "slow_scan", "fast_scan")
 
 
@@ -60,6 +64,7 @@ class Geometry(Described):
     approximate: bool = False
     first_module: int = 0
     _placements: dict[tuple[int, ...] | None, Placement] = field(default_factory=dict)
+    _rings: dict[tuple[Binning, bytes], Rings] = field(default_factory=dict)
 
     # --- from what --------------------------------------------------------
 
@@ -199,6 +204,17 @@ class Geometry(Described):
             self._placements[modules] = made
         return self._placements[modules]
 
+    def rings(self, binning: Binning, mask: NDArray[np.bool_] | None = None) -> Rings:
+        """Which ring around the beam each pixel belongs to; the last few are kept."""
+        digest = b"" if mask is None else hashlib.sha256(np.packbits(mask).tobytes()).digest()
+        known = self._rings.get((binning, digest))
+        if known is None:
+            known = Rings.of(self, binning, mask)
+            while len(self._rings) >= MOST_RINGS:
+                self._rings.pop(next(iter(self._rings)), None)
+            self._rings[binning, digest] = known
+        return known
+
     @cached_property
     def positions(self) -> NDArray[np.float64]:
         """Centres of the pixels, (module, slow_scan, fast_scan, xyz), in metres."""
@@ -273,6 +289,10 @@ class Geometry(Described):
     ) -> Any:
         """Put modules at their places in a picture; see `assemble`."""
         return assemble(frames, self, modules=modules, out=out, threads=threads)
+
+    def azimuthal(self, frames: Any, *, distance: float, **options: Any) -> xr.Dataset:
+        """Intensity as a function of q; see `azimuthal`."""
+        return azimuthal(frames, self, distance=distance, **options)
 
     def plot(self, frame: Any, *, ax: Axes | None = None, **options: Any) -> Axes:
         """Draw one frame; see `plot`."""

@@ -49,7 +49,7 @@ def plot(
     Parameters
     ----------
     frame : ndarray or xarray.DataArray, (module, slow_scan, fast_scan)
-        Name and units on the colour bar are those of the data.
+        Of raw AGIPD data, which has an axis ``data_gain``, the analogue plane is drawn. Name and units on the colour bar are those of the data.
     geometry : Geometry
     ax : matplotlib.axes.Axes, optional
         A new figure by default.
@@ -88,6 +88,7 @@ def plot(
     """
     if axis_units not in UNITS:
         raise ParameterError(f"axis_units is 'px' or 'mm', not {axis_units!r}")
+    frame = _analogue(frame)
     given = Frames.of(frame, geometry.shape, modules=modules, first_module=geometry.first_module)
     picture = _picture(given, geometry)
     ax = _new_axes(picture.shape) if ax is None else ax
@@ -106,6 +107,13 @@ def plot(
     if label_modules:
         _draw_labels(ax, geometry, given.modules, scale)
     return ax
+
+
+def _analogue(frame: Any) -> Any:
+    """Raw AGIPD frames have a plane of values and one of gain; of labelled ones we know which."""
+    if isinstance(frame, xr.DataArray) and "data_gain" in frame.dims:
+        return frame.isel(data_gain=0).assign_coords(data_gain="analogue")
+    return frame
 
 
 def _picture(given: Frames, geometry: Geometry) -> NDArray[np.floating[Any]]:
@@ -131,9 +139,7 @@ def _beam(
     centre: tuple[float, float],
 ) -> Beam:
     if distance is None:
-        raise ParameterError(
-            "Rings of q need distance and wavelength or photon_energy"
-        )
+        raise ParameterError("Rings of q need distance and wavelength or photon_energy")
     return Beam.of(distance, wavelength, photon_energy, centre)
 
 
@@ -233,7 +239,8 @@ def _draw_text(ax: Axes, at: tuple[float, float], text: str) -> None:
 def _title(frame: Any, geometry: Geometry) -> str:
     labels = frame.attrs if isinstance(frame, xr.DataArray) else {}
     what = " ".join(str(labels[name]) for name in ("run", "detector") if name in labels)
-    return f"{what or geometry.kind} ({geometry.title})"
+    plane = ", analogue" if isinstance(frame, xr.DataArray) and "data_gain" in frame.coords else ""
+    return f"{what or geometry.kind}{plane} ({geometry.title})"
 
 
 def _label(frame: Any) -> str:

@@ -28,6 +28,8 @@ def detector_card(detector: Detector) -> Card:
         facts["missing"] = f"{missing} of {stack.valid.size} trains of modules"
     if detector.parallel_gain:
         facts["gain"] = "three stages in each train"
+    if detector.geometry is not None:
+        facts["geometry"] = detector.geometry.title
     lacking = np.count_nonzero(~stack.valid, axis=1)
     rows = tuple(
         (module, source, int(number))

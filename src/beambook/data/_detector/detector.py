@@ -20,6 +20,7 @@ from beambook.data._detector.cxi import write_cxi
 from beambook.data._detector.frames import write_frames
 from beambook.data._detector.kind import Kind
 from beambook.data._detector.mask import Mask
+from beambook.data._detector.picture import DetectorGeometry, Pictured
 from beambook.data._detector.split import split_detector
 from beambook.data._detector.stack import Slots, Stack
 from beambook.data._detector.stack_ids import FrameIds
@@ -41,7 +42,7 @@ MOST_IDS = 8  # selections of trains, made from one detector, of which ids are k
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Detector(Described):
+class Detector(Pictured, Described):
     """An area detector made of modules. Get it from ``run.detector()``.
 
     Slicing and selecting give a `Detector` again, without reading; ``detector[key]`` is a
@@ -67,6 +68,8 @@ class Detector(Described):
     match_pulses : bool
         Whether frames of modules that disagree about the pulse id are left out. Else they are
         stacked by position, as EXtra-data does, unless they are to be labelled.
+    geometry : DetectorGeometry or None
+        Where its pixels are; None for a nominal one. See `with_geometry`.
 
     Examples
     --------
@@ -78,6 +81,7 @@ class Detector(Described):
         agipd["image.data"].select_pulses(bb.by_id[::4]).ndarray()
         for train_id, data in agipd.trains():
             data["image.data"]
+        agipd.with_geometry(Geometry.read("refined.geom")).show(agipd["image.data"].mean())
     """
 
     run: Run
@@ -88,6 +92,7 @@ class Detector(Described):
     parallel_gain: bool = False
     match_pulses: bool = True
     findings: tuple[Finding, ...] = ()
+    geometry: DetectorGeometry | None = None
     _signals: Signals = field(default_factory=dict)
     _ids: dict[tuple[str, tuple[int, ...], bytes], FrameIds] = field(default_factory=dict)
 
