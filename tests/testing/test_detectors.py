@@ -12,6 +12,7 @@ from beambook.testing import (
     DetectorPhysics,
     MissingEntries,
     TruncatedFile,
+    make_detector_proposal,
     make_run,
     photons,
     truth_of,
@@ -223,3 +224,21 @@ def test_impossible_physics_is_refused():
             DetectorPhysics(**wrong)
     with pytest.raises(NameNotFound, match="AGIPD1M"):
         truth_of("AGIPD2M", 0)
+
+
+@pytest.mark.parametrize("kind", ["AGIPD1M", "DSSC1M"])
+def test_a_proposal_has_the_runs_that_a_calibration_needs(tmp_path, kind, problems):
+    folder = make_detector_proposal(
+        tmp_path, kind=kind, modules=[4], frames=2, trains=3, dark_trains=4, sequences=2
+    )
+    runs = sorted((folder / "raw").iterdir())
+    wanted = [6, 7, 8, 9] if kind == "AGIPD1M" else [6, 9]
+    assert [run.name for run in runs] == [f"r{n:04d}" for n in wanted]
+    assert problems(runs[0]) == problems(runs[-1]) == []
+    text = (folder / "README.txt").read_text()
+    assert ("beambook run agipd-dark proposal=900075" in text) == (kind == "AGIPD1M")
+    data = extra_data.RunDirectory(runs[-1], parallelize=False)
+    (source,) = data.select("*xtdf").all_sources
+    assert data[source, "image.data"].shape[0] == 6
+    with pytest.raises(ParameterError, match="not empty"):
+        make_detector_proposal(tmp_path, kind=kind)

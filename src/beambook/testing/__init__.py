@@ -5,6 +5,7 @@ Nothing in beambook imports this room; tests, tutorials and the demo do.
 
 from beambook.testing._beam import Physics
 from beambook.testing._detector.physics import DetectorPhysics
+from beambook.testing._detector.proposal import make_detector_proposal
 from beambook.testing._detector.truth import DetectorTruth, photons, truth_of
 from beambook.testing._faults import (
     BadTrainIds,
@@ -32,6 +33,7 @@ __all__ = [
     "Physics",
     "Scan",
     "TruncatedFile",
+    "make_detector_proposal",
     "make_proposal",
     "make_run",
     "photons",

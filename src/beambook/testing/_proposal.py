@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from beambook.errors import ParameterError
 from beambook.events import Reporter, Silent
 from beambook.testing._beam import random
 from beambook.testing._checks import within
 from beambook.testing._daq import appearing
 from beambook.testing._faults import Fault, LostTrains, MissingEntries
+from beambook.testing._proposal_folder import FOLDERS, proposal_path
 from beambook.testing._run import make_run
 
 __all__ = ["make_proposal"]
@@ -110,13 +109,8 @@ def make_proposal(
     ...     sorted(run.name for run in (folder / "raw").iterdir())
     ['r0487', 'r0488', 'r0489']
     """
-    within("proposal", proposal, 1, 999_999)
+    path = proposal_path(root, instrument, cycle, proposal)
     within("trains", trains, 1, 1_000_000)
-    if not (re.fullmatch(r"[A-Z0-9]+", instrument) and re.fullmatch(r"\d{6}", cycle)):
-        raise ParameterError(
-            f"No folder of the facility is {instrument}/{cycle}", hint="Give, e.g., MID and 202631"
-        )
-    path = Path(root) / instrument / cycle / f"p{proposal:06d}"
     with appearing(path) as folder:
         _write_texts(folder, proposal, seed)
         make = partial(
@@ -171,7 +165,7 @@ def _make(
 
 
 def _write_texts(folder: Path, proposal: int, seed: int) -> None:
-    for name in ("raw", "proc", "scratch", "usr/truth"):
+    for name in (*FOLDERS, "usr/truth"):
         (folder / name).mkdir(parents=True)
     (folder / "usr" / "beambook-aliases.yml").write_text(ALIASES, encoding="utf-8")
     text = README.format(proposal=proposal, seed=seed, mcp=MCP_PULSES, pulses=PULSES, off=OFF)
