@@ -32,6 +32,19 @@ if TYPE_CHECKING:
     from beambook.calibration._dssc import DSSCConstants as DSSCConstants
     from beambook.calibration._dssc import DSSCOptions as DSSCOptions
     from beambook.calibration._dssc import correct_dssc as correct_dssc
+    from beambook.calibration._files.adapters import agipd_correction as agipd_correction
+    from beambook.calibration._files.adapters import dssc_correction as dssc_correction
+    from beambook.calibration._files.adapters import jungfrau_correction as jungfrau_correction
+    from beambook.calibration._files.adapters import lpd_correction as lpd_correction
+    from beambook.calibration._files.choice import FrameChoice as FrameChoice
+    from beambook.calibration._files.control import put_control as put_control
+    from beambook.calibration._files.correct import correct_file as correct_file
+    from beambook.calibration._files.needs import Needs as Needs
+    from beambook.calibration._files.parts import raw_files as raw_files
+    from beambook.calibration._files.places import run_places as run_places
+    from beambook.calibration._files.result import CorrectedFile as CorrectedFile
+    from beambook.calibration._files.sample import Sample as Sample
+    from beambook.calibration._files.sample import sample as sample
     from beambook.calibration._jungfrau import JungfrauConstants as JungfrauConstants
     from beambook.calibration._jungfrau import JungfrauOptions as JungfrauOptions
     from beambook.calibration._jungfrau import correct_jungfrau as correct_jungfrau
@@ -40,6 +53,19 @@ if TYPE_CHECKING:
     from beambook.calibration._lpd import correct_lpd as correct_lpd
 
 _HOME = {
+    "CorrectedFile": "_files.result",
+    "FrameChoice": "_files.choice",
+    "Needs": "_files.needs",
+    "Sample": "_files.sample",
+    "agipd_correction": "_files.adapters",
+    "correct_file": "_files.correct",
+    "dssc_correction": "_files.adapters",
+    "jungfrau_correction": "_files.adapters",
+    "lpd_correction": "_files.adapters",
+    "put_control": "_files.control",
+    "raw_files": "_files.parts",
+    "run_places": "_files.places",
+    "sample": "_files.sample",
     "AGIPDConditions": "_constants",
     "AGIPDConstants": "_agipd_constants",
     "AGIPDOptions": "_agipd_options",
