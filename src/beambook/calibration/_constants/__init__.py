@@ -1,5 +1,6 @@
 """Calibration constants: versions by module, conditions and time; where they come from."""
 
+from beambook.calibration._constants.calcat import CalCat
 from beambook.calibration._constants.conditions import (
     AGIPDConditions,
     Conditions,
@@ -20,6 +21,7 @@ from beambook.calibration._constants.store import Constants
 
 __all__ = [
     "AGIPDConditions",
+    "CalCat",
     "Conditions",
     "Constant",
     "ConstantSource",

@@ -198,7 +198,7 @@ def _agipd_bias(seen: _Seen, comp: Source | None) -> int | None:
     if supply is not None:
         keys = [k.removesuffix(".value") for k in supply.match_keys("channels.U*.voltage.value")]
         voltages = (_single(supply, k, atol=1, rtol=1) for k in sorted(keys, key=_natural))
-        return next((int(v) for v in voltages if v > 0), None)
+        return next((int(v) for v in voltages if v >= 1), None)  # of a module that is on
     return _agipd_bias_2nd_generation(seen, domain)
 
 
@@ -228,11 +228,12 @@ def _lpd(seen: _Seen, known: Mapping[str, Any]) -> dict[str, Any]:
         override = _run_value(comp, "femAsicGainOverride")  # not there before parallel gain was
         found["parallel_gain"] = bool(override)
     if "memory_cell_order" not in known:
-        found["memory_cell_order"] = _first(seen, _lpd_order)
+        found["memory_cell_order"] = _first(seen, _lpd_order) or None
     return found
 
 
 def _lpd_order(module: Source) -> str | None:
+    """The order of the cells; empty if it is ascending, None if there is no data."""
     channel = module["image.cellId"].drop_empty_trains()
     if not len(channel.train_ids):
         return None
@@ -280,9 +281,9 @@ def _jungfrau_bias(control: Source) -> int:
 
 def _jungfrau_settings(control: Source) -> tuple[str, str]:
     """Gain setting and gain mode."""
-    setting, mode = str(control.run_value("settings")), _run_value(control, "gainMode")
+    setting, mode = _text(control.run_value("settings")), _run_value(control, "gainMode")
     if mode is not None:
-        return setting, str(mode)
+        return setting, _text(mode)
     if setting not in _OLD_SETTINGS:
         raise DataError(f"{control.source} has settings {setting!r}: no known gain mode")
     return _OLD_SETTINGS[setting]
@@ -332,6 +333,10 @@ def _single(source: Source, key: str, **options: Any) -> Any:
 
 def _value(source: Source, key: str) -> Any:
     return _single(source, key) if key in source else None
+
+
+def _text(value: Any) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)
 
 
 def _run_value(source: Source, key: str) -> Any:

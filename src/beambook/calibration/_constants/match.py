@@ -12,7 +12,7 @@ from beambook.calibration._constants.conditions import Value
 from beambook.calibration._constants.constant import Constant
 from beambook.errors import ParameterError
 
-__all__ = ["Strategy", "Time", "best", "differences", "nearest", "utc"]
+__all__ = ["Strategy", "Time", "best", "check_strategy", "differences", "nearest", "utc"]
 
 Strategy = Literal["closest", "prior"]
 Time = datetime | np.datetime64 | str
@@ -47,6 +47,18 @@ def utc(time: Time | None) -> datetime:
             hint="Write 2024-03-04T13:33:28+01:00, or pass a datetime with tzinfo.",
         )
     return found.astimezone(UTC)
+
+
+def check_strategy(strategy: str) -> None:
+    """Refuse what is no strategy.
+
+    Raises
+    ------
+    ParameterError
+        It is neither ``"closest"`` nor ``"prior"``.
+    """
+    if strategy not in ("closest", "prior"):
+        raise ParameterError(f"{strategy!r} is neither 'closest' nor 'prior'")
 
 
 def differences(constant: Constant, wanted: Mapping[str, Value]) -> tuple[str, ...]:
@@ -94,8 +106,6 @@ def nearest(
 
 
 def _valid(constant: Constant, at: datetime, strategy: Strategy) -> bool:
-    if strategy not in ("closest", "prior"):
-        raise ParameterError(f"{strategy!r} is neither 'closest' nor 'prior'")
     ended = constant.end is not None and at >= constant.end
     return not ended and (strategy == "closest" or constant.begin <= at)
 

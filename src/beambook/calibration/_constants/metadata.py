@@ -51,7 +51,8 @@ class Metadata:
         ``calibration-jobs`` and ``pipeline-steps``.
     report_path : str
     others : mapping of str to object
-        What else the file says, under its names there.
+        What else the file says, under its names there; ``retrieved-constants`` has what stands
+        there beside the modules.
     """
 
     retrieved: RetrievedConstants
@@ -98,7 +99,10 @@ def write_metadata(path: str | Path, metadata: Metadata) -> Path:
         "concurrency": metadata.concurrency,
         "notebook": metadata.notebook,
         _REPORT: metadata.report_path,
-        _RETRIEVED: {m: _of_module(c) for m, c in metadata.retrieved.items()},
+        _RETRIEVED: {
+            **{m: _of_module(c) for m, c in metadata.retrieved.items()},
+            **metadata.others.get(_RETRIEVED, {}),
+        },
         _MISSING: [vars(m) for m in metadata.retrieved.missing],
         _RUNTIME: metadata.runtime,
     }
@@ -186,14 +190,18 @@ def _described(constant: Constant) -> dict[str, Any]:
 
 
 def _retrieved(content: dict[str, Any], detector: str) -> RetrievedConstants:
-    modules: dict[str, Mapping[str, Constant]] = {}
-    for module, found in content.pop(_RETRIEVED).items():
-        if "constants" in found:  # the facility's files may have a summary of times here
-            unit = found["physical-name"]
-            modules[module] = {
-                name: _constant(name, about, detector, module, unit)
-                for name, about in found["constants"].items()
-            }
+    stored = content.pop(_RETRIEVED)
+    beside = {name: value for name, value in stored.items() if "constants" not in value}
+    if beside:  # the facility's files may have a summary of times here
+        content[_RETRIEVED] = beside
+    modules = {
+        module: {
+            name: _constant(name, about, detector, module, found["physical-name"])
+            for name, about in found["constants"].items()
+        }
+        for module, found in stored.items()
+        if module not in beside
+    }
     missing = tuple(MissingConstant(**m) for m in content.pop(_MISSING, ()))
     return RetrievedConstants(detector, modules, missing)
 

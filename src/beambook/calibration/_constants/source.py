@@ -169,5 +169,5 @@ def retrieve(
                     snapshot_at=snapshot_at,
                 )
             except ConstantNotFound as error:
-                missing.append(MissingConstant(module, calibration, str(error)))
+                missing.append(MissingConstant(module, calibration, error.hint or str(error)))
     return RetrievedConstants(detector, found, tuple(missing))

@@ -23,6 +23,7 @@ from beambook.calibration._constants.match import (
     Strategy,
     Time,
     best,
+    check_strategy,
     differences,
     nearest,
     utc,
@@ -111,6 +112,7 @@ class Constants(Described):
         ConstantNotFound
             There is none; the message tells what comes closest and in what it differs.
         """
+        check_strategy(strategy)
         wanted, time = conditions.parameters(calibration), utc(at)
         known = self._injected_until(snapshot_at)
         unit = _unit(known, detector, module, time)
