@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from beambook.calibration._agipd_options import AGIPDOptions as AGIPDOptions
     from beambook.calibration._bad_pixels import BadPixels as BadPixels
     from beambook.calibration._constants import AGIPDConditions as AGIPDConditions
+    from beambook.calibration._constants import CalCat as CalCat
     from beambook.calibration._constants import Conditions as Conditions
     from beambook.calibration._constants import Constant as Constant
     from beambook.calibration._constants import Constants as Constants
@@ -53,46 +54,47 @@ if TYPE_CHECKING:
     from beambook.calibration._lpd import correct_lpd as correct_lpd
 
 _HOME = {
-    "CorrectedFile": "_files.result",
-    "FrameChoice": "_files.choice",
-    "Needs": "_files.needs",
-    "Sample": "_files.sample",
-    "agipd_correction": "_files.adapters",
-    "correct_file": "_files.correct",
-    "dssc_correction": "_files.adapters",
-    "jungfrau_correction": "_files.adapters",
-    "lpd_correction": "_files.adapters",
-    "put_control": "_files.control",
-    "raw_files": "_files.parts",
-    "run_places": "_files.places",
-    "sample": "_files.sample",
     "AGIPDConditions": "_constants",
     "AGIPDConstants": "_agipd_constants",
     "AGIPDOptions": "_agipd_options",
     "BadPixels": "_bad_pixels",
+    "CalCat": "_constants",
     "Conditions": "_constants",
     "Constant": "_constants",
     "ConstantSource": "_constants",
     "Constants": "_constants",
     "Corrected": "_corrected",
+    "CorrectedFile": "_files.result",
+    "DSSCConditions": "_constants",
     "DSSCConstants": "_dssc",
     "DSSCOptions": "_dssc",
+    "FrameChoice": "_files.choice",
+    "JungfrauConditions": "_constants",
     "JungfrauConstants": "_jungfrau",
     "JungfrauOptions": "_jungfrau",
+    "LPDConditions": "_constants",
     "LPDConstants": "_lpd",
     "LPDOptions": "_lpd",
-    "DSSCConditions": "_constants",
-    "JungfrauConditions": "_constants",
-    "LPDConditions": "_constants",
     "Metadata": "_constants",
+    "Needs": "_files.needs",
     "RetrievedConstants": "_constants",
+    "Sample": "_files.sample",
+    "agipd_correction": "_files.adapters",
     "conditions_of": "_constants",
     "correct_agipd": "_agipd",
     "correct_dssc": "_dssc",
+    "correct_file": "_files.correct",
     "correct_jungfrau": "_jungfrau",
     "correct_lpd": "_lpd",
+    "dssc_correction": "_files.adapters",
+    "jungfrau_correction": "_files.adapters",
+    "lpd_correction": "_files.adapters",
+    "put_control": "_files.control",
+    "raw_files": "_files.parts",
     "read_metadata": "_constants",
     "retrieve": "_constants",
+    "run_places": "_files.places",
+    "sample": "_files.sample",
     "write_metadata": "_constants",
 }
 
