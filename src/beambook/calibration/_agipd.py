@@ -13,7 +13,7 @@ from beambook.calibration import _agipd_kernel as kernel
 from beambook.calibration._agipd_constants import SHAPE, AGIPDConstants, Pack
 from beambook.calibration._agipd_options import AGIPDOptions
 from beambook.calibration._bad_pixels import BadPixels
-from beambook.calibration._baseline import correct_baseline
+from beambook.calibration._baseline import Baseline
 from beambook.calibration._corrected import Corrected, Frames
 from beambook.calibration._parts import parts_of, share_parts
 from beambook.errors import DataError
@@ -97,10 +97,12 @@ def correct_agipd(
     """
     block = _checked(raw)
     frames = Frames.of(cells, len(block), constants.cells)
-    pack = constants.packed(options)
+    pack, baseline = constants.packed(options), Baseline.of(constants, options)
     result = Corrected.empty(len(block), SHAPE, out)
-    job = _Job(block.reshape(len(block), 2, -1), frames, pack, options, result, threads)
-    counts = {**frames.counts(), **job.run(constants)}
+    job = _Job(
+        block.reshape(len(block), 2, SHAPE[0] * SHAPE[1]), frames, pack, options, result, threads
+    )
+    counts = {**frames.counts(), **job.run(baseline, np.asarray(cells))}
     frames.mark_strangers(result, zero=options.zero_nans)
     return Corrected(result.data, result.gain, result.mask, MappingProxyType(counts))
 
@@ -131,15 +133,17 @@ class _Job:
         self.mask = mask.view(np.int32)
         self.threads = threads
 
-    def run(self, constants: AGIPDConstants) -> Mapping[str, int]:
+    def run(self, baseline: Baseline | None, cells: NDArray[np.integer]) -> Mapping[str, int]:
         options = self.options
-        baseline = options.blc_noise or options.blc_stripes or options.blc_hmatch
-        if options.only_offset or not baseline:
+        if baseline is None:
             counts = self._pass(kernel.START | kernel.FINISH)
         else:
             self._pass(kernel.START)
-            counts = {"frames_shifted": correct_baseline(self, constants)}
-            counts |= self._pass(kernel.FINISH)
+            known = np.zeros(len(cells), np.bool_)
+            known[self.frames.order] = True
+            out = self.data, self.gain, self.mask
+            shifted = baseline.subtract(out, cells, known, threads=self.threads)
+            counts = {"frames_shifted": shifted, **self._pass(kernel.FINISH)}
         if options.mask_zero_std and not options.only_offset:
             counts |= self._mask_constant()
         return counts
