@@ -20,6 +20,7 @@ __all__ = ["first_record", "git_state", "now", "sha256_of", "stamp", "who_and_wh
 
 GIT_SECONDS = 5.0
 BLOCK = 1 << 20
+SLURM = ("SLURM_JOB_ID", "SLURM_ARRAY_TASK_ID", "SLURM_JOB_PARTITION", "SLURMD_NODENAME")
 
 
 def now() -> datetime:
@@ -79,7 +80,7 @@ def who_and_where() -> dict[str, Any]:
     """Host, user, process, Slurm job and the version of beambook."""
     slurm = {
         name.removeprefix("SLURM_").lower(): os.environ[name]
-        for name in ("SLURM_JOB_ID", "SLURM_ARRAY_TASK_ID", "SLURM_JOB_PARTITION")
+        for name in SLURM
         if name in os.environ
     }
     return {

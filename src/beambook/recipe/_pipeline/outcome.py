@@ -68,8 +68,11 @@ class Outcome:
 
     @property
     def node(self) -> str:
-        """Where it was executed."""
-        return str(self.execution.record["host"]) if self.execution else ""
+        """Where it was executed: what Slurm calls the node, else its host name."""
+        if self.execution is None:
+            return ""
+        record = self.execution.record
+        return str((record.get("slurm") or {}).get("slurmd_nodename") or record["host"])
 
     @property
     def started(self) -> str:
