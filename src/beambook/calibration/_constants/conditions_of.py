@@ -154,10 +154,11 @@ def _beside(detector: str, device: str) -> str:
 
 
 def _agipd_comp(comp: Source) -> dict[str, Any]:
+    cells = _value(comp, "bunchStructure.nPulses", reduce_by="max")
     rate = _value(comp, "bunchStructure.repetitionRate")
     time = _value(comp, "integrationTime")
     return {
-        "memory_cells": int(_single(comp, "bunchStructure.nPulses", reduce_by="max")),
+        "memory_cells": None if cells is None else int(cells),
         "acquisition_rate": None if rate is None else round(float(rate), 1),
         "gain_setting": _agipd_gain_setting(comp),
         "gain_mode": int(_single(comp, "gainModeIndex", atol=0)),
@@ -331,8 +332,8 @@ def _single(source: Source, key: str, **options: Any) -> Any:
     return source[key].as_single_value(**options)
 
 
-def _value(source: Source, key: str) -> Any:
-    return _single(source, key) if key in source else None
+def _value(source: Source, key: str, **options: Any) -> Any:
+    return _single(source, key, **options) if key in source else None
 
 
 def _text(value: Any) -> str:

@@ -11,16 +11,18 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
 
 from beambook.calibration._constants.constant import Constant
 from beambook.data._findings import warn
 
-__all__ = ["Index", "put"]
+__all__ = ["Index", "beside", "put"]
 
 _TIMES = ("begin", "end", "created")
 
@@ -43,17 +45,23 @@ class Index:
         """Where the records are."""
         return self.root / "index"
 
-    def constants(self) -> Iterable[Constant]:
-        """All versions that there are now, in the order in which they were injected."""
+    def constants(self) -> list[Constant]:
+        """All versions that there are now, in no order."""
         self._refresh()
-        return [c for _, c in sorted(self._known.items()) if c is not None]
+        return [c for c in self._known.values() if c is not None]
+
+    def unfinished(self) -> list[Path]:
+        """Records of versions that are being written now, or of which the writing was cut off."""
+        self._refresh()
+        return sorted(p for p in self.folder.glob("*.json") if p.name not in self._known)
 
     def _refresh(self) -> None:
         try:
-            found = [e.name for e in os.scandir(self.folder) if e.name.endswith(".json")]
+            found = os.listdir(self.folder)
         except FileNotFoundError:
             return
-        unreadable = [name for name in found if name not in self._known and not self._read(name)]
+        new = [n for n in found if n not in self._known and n.endswith(".json")]
+        unreadable = [name for name in new if not self._read(name)]
         if unreadable:
             warn(
                 f"{len(unreadable)} of {len(found)} records in {self.folder} cannot be read and "
@@ -100,16 +108,35 @@ class Index:
 
 def put(path: Path, content: bytes) -> None:
     """Write a file beside its place, then rename: it is there as a whole or not at all."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    with beside(path) as temporary:
+        temporary.write_bytes(content)
+
+
+@contextmanager
+def beside(path: Path) -> Iterator[Path]:
+    """A name beside `path` to write to; what is there in the end is put in place, and kept.
+
+    The data is on the disk before the name is there, and the name before this ends: after a power
+    cut there is the old file or the new one.
+    """
+    temporary = path.with_name(f".{path.name}.{token_hex(4)}.partial")
     try:
-        with open(temporary, "xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+        yield temporary
+        _sync(temporary)
         os.replace(temporary, path)
+        with suppress(OSError):  # some network file systems cannot do it with folders
+            _sync(path.parent)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _record(constant: Constant, root: Path) -> dict[str, Any]:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from hashlib import file_digest
@@ -28,7 +27,7 @@ from beambook.calibration._constants.match import (
     nearest,
     utc,
 )
-from beambook.calibration._constants.record import Index
+from beambook.calibration._constants.record import Index, beside
 from beambook.card import Card, Described, Table
 from beambook.errors import ConstantNotFound, DataError, ParameterError
 
@@ -74,11 +73,12 @@ class Constants(Described):
         object.__setattr__(self, "folder", folder)
         object.__setattr__(self, "_index", Index(folder))
 
-    def __iter__(self) -> Any:
-        return iter(self._index.constants())
+    def __iter__(self) -> Iterator[Constant]:
+        """All versions, in the order in which they were injected."""
+        return iter(sorted(self._index.constants(), key=lambda c: c.id))
 
     def __len__(self) -> int:
-        return len(list(self._index.constants()))
+        return len(self._index.constants())
 
     # --- asking -----------------------------------------------------------
 
@@ -141,7 +141,7 @@ class Constants(Described):
     def _injected_until(self, time: Time | None) -> list[Constant]:
         everything = self._index.constants()
         if time is None:
-            return list(everything)
+            return everything
         last = utc(time)
         return [c for c in everything if c.created is not None and c.created <= last]
 
@@ -232,12 +232,16 @@ class Constants(Described):
     # --- looking ----------------------------------------------------------
 
     def check(self) -> list[str]:
-        """What is wrong: files that are missing, or are not what was injected. Reads everything."""
-        return [f"{c.path}: {fault}" for c in self if (fault := _fault(c))]
+        """What is wrong: files that are missing, or are not what was injected. Reads everything.
+
+        Versions that were begun and are not there (yet) are named too; they do no harm.
+        """
+        wrong = [f"{c.path}: {fault}" for c in self if (fault := _fault(c))]
+        return wrong + [f"{path}: begun, not finished" for path in self._index.unfinished()]
 
     def card(self) -> Card:
         """What is in it, by detector and calibration."""
-        everything = list(self._index.constants())
+        everything = self._index.constants()
         groups: dict[tuple[str, str], list[Constant]] = {}
         for constant in everything:
             groups.setdefault((constant.detector, constant.calibration), []).append(constant)
@@ -256,7 +260,7 @@ class Constants(Described):
 
 
 def _unit(known: Iterable[Constant], detector: str, module: str, at: datetime) -> str:
-    placed = [c for c in known if (c.detector, c.module) == (detector, module)]
+    placed = [c for c in known if c.module == module and c.detector == detector]
     before = [c for c in placed if c.begin <= at]
     if before:
         return max(before, key=lambda c: (c.begin, c.id)).physical_name
@@ -314,20 +318,12 @@ def _write(constant: Constant, values: NDArray[Any], axes: tuple[str, ...]) -> s
     str
         Its SHA-256.
     """
-    path = constant.path
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.partial")
-    try:
+    constant.path.parent.mkdir(parents=True, exist_ok=True)
+    with beside(constant.path) as temporary:
         with h5py.File(temporary, "x", locking=False) as file:
             _fill(file, constant, values, axes)
-        with open(temporary, "r+b") as stored:
-            os.fsync(stored.fileno())
-            sha256 = file_digest(stored, "sha256").hexdigest()
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    return sha256
+        with open(temporary, "rb") as stored:
+            return file_digest(stored, "sha256").hexdigest()
 
 
 def _fill(file: h5py.File, constant: Constant, values: NDArray[Any], axes: tuple[str, ...]) -> None:
