@@ -30,6 +30,18 @@ if TYPE_CHECKING:
     from beambook.calibration._constants import retrieve as retrieve
     from beambook.calibration._constants import write_metadata as write_metadata
     from beambook.calibration._corrected import Corrected as Corrected
+    from beambook.calibration._dark.dark import Dark as Dark
+    from beambook.calibration._dark.detectors import AGIPD_DARK as AGIPD_DARK
+    from beambook.calibration._dark.detectors import DSSC_DARK as DSSC_DARK
+    from beambook.calibration._dark.detectors import JUNGFRAU_DARK as JUNGFRAU_DARK
+    from beambook.calibration._dark.detectors import LPD_DARK as LPD_DARK
+    from beambook.calibration._dark.detectors import characterise_agipd as characterise_agipd
+    from beambook.calibration._dark.detectors import characterise_dssc as characterise_dssc
+    from beambook.calibration._dark.detectors import characterise_jungfrau as characterise_jungfrau
+    from beambook.calibration._dark.detectors import characterise_lpd as characterise_lpd
+    from beambook.calibration._dark.levels import LevelStatistics as LevelStatistics
+    from beambook.calibration._dark.options import DarkOptions as DarkOptions
+    from beambook.calibration._dark.statistics import DarkStatistics as DarkStatistics
     from beambook.calibration._dssc import DSSCConstants as DSSCConstants
     from beambook.calibration._dssc import DSSCOptions as DSSCOptions
     from beambook.calibration._dssc import correct_dssc as correct_dssc
@@ -41,10 +53,12 @@ if TYPE_CHECKING:
     from beambook.calibration._files.control import put_control as put_control
     from beambook.calibration._files.correct import correct_file as correct_file
     from beambook.calibration._files.needs import Needs as Needs
+    from beambook.calibration._files.needs import needed_constants as needed_constants
     from beambook.calibration._files.parts import raw_files as raw_files
     from beambook.calibration._files.places import run_places as run_places
     from beambook.calibration._files.result import CorrectedFile as CorrectedFile
     from beambook.calibration._files.sample import Sample as Sample
+    from beambook.calibration._files.sample import mean_frame as mean_frame
     from beambook.calibration._files.sample import sample as sample
     from beambook.calibration._jungfrau import JungfrauConstants as JungfrauConstants
     from beambook.calibration._jungfrau import JungfrauOptions as JungfrauOptions
@@ -54,6 +68,18 @@ if TYPE_CHECKING:
     from beambook.calibration._lpd import correct_lpd as correct_lpd
 
 _HOME = {
+    "AGIPD_DARK": "_dark.detectors",
+    "DSSC_DARK": "_dark.detectors",
+    "Dark": "_dark.dark",
+    "DarkOptions": "_dark.options",
+    "DarkStatistics": "_dark.statistics",
+    "JUNGFRAU_DARK": "_dark.detectors",
+    "LPD_DARK": "_dark.detectors",
+    "LevelStatistics": "_dark.levels",
+    "characterise_agipd": "_dark.detectors",
+    "characterise_dssc": "_dark.detectors",
+    "characterise_jungfrau": "_dark.detectors",
+    "characterise_lpd": "_dark.detectors",
     "AGIPDConditions": "_constants",
     "AGIPDConstants": "_agipd_constants",
     "AGIPDOptions": "_agipd_options",
@@ -89,6 +115,8 @@ _HOME = {
     "dssc_correction": "_files.adapters",
     "jungfrau_correction": "_files.adapters",
     "lpd_correction": "_files.adapters",
+    "mean_frame": "_files.sample",
+    "needed_constants": "_files.needs",
     "put_control": "_files.control",
     "raw_files": "_files.parts",
     "read_metadata": "_constants",
