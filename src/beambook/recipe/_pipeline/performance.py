@@ -148,7 +148,7 @@ class Performance(Described):
     @property
     def status(self) -> str:
         """``queued``, ``running``, ``done``, ``failed`` or ``killed``; interrupted is killed."""
-        if self.asked.error:
+        if self.asked.error or self.asked.parts == ():
             return "failed"
         job = self.job
         if job is None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import sys
+from array import array
+from base64 import b64decode
+from collections.abc import Mapping, Sequence
+from math import prod
 from typing import Any
-
-from beambook.recipe._arrays import Packed
 
 __all__ = ["decoded"]
 
@@ -27,7 +29,23 @@ def decoded(value: Any) -> Any:
         return {str(key): decoded(each) for key, each in value["items"]}
     if kind in ("float", "datetime"):
         return value["value"]  # as Parameters read them: "nan", ISO 8601
-    if kind == "array" and (packed := Packed(value)).whole and value["dtype"][0] in "biuf":
-        numbers = packed.values.reshape(packed.shape)
-        return (numbers if value["dtype"][0] == "f" else numbers.astype(int)).tolist()
+    if kind == "array" and "f8" in value and value["dtype"][0] in "iuf":
+        return _nested(_numbers(value), value["shape"])
     return dict(value)
+
+
+def _numbers(packed: Mapping[str, Any]) -> list[Any]:
+    """All numbers of an array, see `beambook.recipe._fingerprint`; numpy is not needed for it."""
+    numbers = array("d", b64decode(packed["f8"]))
+    if sys.byteorder == "big":
+        numbers.byteswap()
+    return numbers.tolist() if packed["dtype"][0] == "f" else [int(each) for each in numbers]
+
+
+def _nested(numbers: list[Any], shape: Sequence[int]) -> Any:
+    if not shape:
+        return numbers[0]
+    if len(shape) == 1:
+        return numbers
+    step = prod(shape[1:])
+    return [_nested(numbers[k * step : (k + 1) * step], shape[1:]) for k in range(shape[0])]
