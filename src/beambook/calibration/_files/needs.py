@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from beambook.calibration._constants import RetrievedConstants
+from beambook.calibration._constants import Metadata, RetrievedConstants
 from beambook.errors import ParameterError
 
-__all__ = ["Needs"]
+__all__ = ["Needs", "needed_constants"]
 
 DARK: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
@@ -119,3 +119,24 @@ class Needs:
         required = self.required(self.decide(found))
         lacks = {m: tuple(n for n in required if n not in there) for m, there in found.items()}
         return {module: names for module, names in lacks.items() if names}
+
+
+def needed_constants(metadata: Metadata) -> dict[str, tuple[str, ...]]:
+    """Modules that could not be corrected as ``calibration_metadata.yml`` says, and why not.
+
+    Parameters
+    ----------
+    metadata : Metadata
+        As the notebook before the correction wrote it.
+
+    Returns
+    -------
+    dict of str to tuple of str
+        Aggregators, and the constants that they lack.
+    """
+    kind = next((k for k in DARK if k in metadata.retrieved.detector), "JUNGFRAU")
+    said = metadata.configuration
+    steps = {step: bool(said.get(step)) for step in STEPS[kind]}
+    fixed = kind == "AGIPD" and bool(said.get("gain_mode"))
+    mode = str(said.get("rel_gain_mode", "PC"))
+    return Needs(kind, steps, fixed_gain=fixed, rel_gain_mode=mode).lacking(metadata.retrieved)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -122,28 +122,19 @@ class CorrectedFile(Described):
         )
         return self.frames == asked
 
-    def record(self) -> dict[str, Any]:
-        """As plain numbers, for `bb.record`."""
-        high, medium, low = self.statistics.gain_fractions
-        return {
-            "aggregator": self.aggregator,
-            "module": self.module,
-            "sequence": self.sequence,
-            "file": self.path.name if self.path else "",
-            "trains": self.trains,
-            "frames in": self.frames_in,
-            "frames": self.frames,
-            "left out": dict(self.left_out),
-            "masked": self.statistics.masked,
-            "high gain": high,
-            "medium gain": medium,
-            "low gain": low,
-            "GB in": self.bytes_in / 1e9,
-            "GB out": self.bytes_out / 1e9,
-            "seconds": self.seconds,
-            "GB/s": self.bytes_in / 1e9 / self.seconds if self.seconds else 0.0,
-            "notes": list(self.notes),
-        }
+    columns: ClassVar[tuple[str, ...]] = (
+        "aggregator", "sequence", "trains", "frames in", "frames", "left out", "masked",
+        "high gain", "medium gain", "low gain", "GB in", "GB out", "seconds", "notes",
+    )  # fmt: skip
+
+    def row(self) -> list[Any]:
+        """Texts and numbers, under `columns`: what a notebook puts on record."""
+        left = ", ".join(f"{number:,} {reason}" for reason, number in self.left_out.items())
+        return [
+            self.aggregator, self.sequence, self.trains, self.frames_in, self.frames, left,
+            self.statistics.masked, *self.statistics.gain_fractions, self.bytes_in / 1e9,
+            self.bytes_out / 1e9, self.seconds, "; ".join(self.notes),
+        ]  # fmt: skip
 
     def card(self) -> Card:
         """Describe what was done."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from beambook.calibration._files.result import CorrectedFile
 from beambook.data import Channel, open_file
 from beambook.errors import DataError
 
-__all__ = ["Sample", "sample"]
+__all__ = ["Sample", "mean_frame", "sample"]
 
 MOST = 256  # frames
 
@@ -47,12 +48,7 @@ class Sample:
     @property
     def mean(self) -> NDArray[np.float64]:
         """Mean over the frames in which a pixel is good, NaN where it never is: (slow, fast)."""
-        good = self.mask == 0
-        number = good.sum(axis=0)
-        total = np.sum(self.data, axis=0, where=good, dtype=np.float64)
-        with np.errstate(invalid="ignore"):
-            mean: NDArray[np.float64] = total / np.where(number, number, np.nan)
-        return mean
+        return _mean(self.data, self.mask)
 
 
 def sample(done: CorrectedFile, *, most: int = MOST) -> Sample:
@@ -90,6 +86,42 @@ def sample(done: CorrectedFile, *, most: int = MOST) -> Sample:
         kept = _frames(corrected[done.source, f"{form.group}.pulseId"], chosen, by_train=False)
         values = values[np.isin(stored.reshape(-1), kept.reshape(-1))]
     return Sample(values, frames(form.pixels), frames("gain"), frames("mask"), cells)
+
+
+def mean_frame(path: str | Path, *, most: int = MOST) -> tuple[int, NDArray[np.float64]]:
+    """The mean of some frames of a corrected file, which lie evenly in it.
+
+    Parameters
+    ----------
+    path : str or Path
+        ``CORR-R0009-AGIPD00-S00000.h5``.
+    most : int
+        About so many frames; whole trains, at least one.
+
+    Returns
+    -------
+    (int, ndarray of float64)
+        Number of the module; mean of the values of each pixel that are good, NaN where none is.
+    """
+    detector = open_file(path).detector(raw=False)
+    (module,) = detector.sources
+    keys = detector.kind.main_key, detector.kind.mask_key
+    ids = detector.run.train_ids
+    frames = max(1, int(np.prod(detector[keys[0]].shape[1:-2])))
+    number = max(1, min(len(ids), most * len(ids) // frames))
+    chosen = detector.select_trains(np.linspace(0, len(ids) - 1, number).astype(int))
+    data, mask = (chosen[key].ndarray()[0] for key in keys)
+    shape = data.shape[-2:]
+    return module, _mean(data.reshape(-1, *shape), mask.reshape(-1, *shape))
+
+
+def _mean(data: NDArray[Any], mask: NDArray[np.uint32]) -> NDArray[np.float64]:
+    good = mask == 0
+    number = good.sum(axis=0)
+    total = np.sum(data, axis=0, where=good, dtype=np.float64)
+    with np.errstate(invalid="ignore"):
+        mean: NDArray[np.float64] = total / np.where(number, number, np.nan)
+    return mean
 
 
 def _frames(channel: Channel, trains: NDArray[np.uint64], *, by_train: bool) -> NDArray[Any]:
