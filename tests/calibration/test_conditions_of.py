@@ -17,7 +17,7 @@ from beambook.calibration._constants import (
     conditions_of,
 )
 from beambook.data import open_run
-from beambook.errors import DataError, ParameterError
+from beambook.errors import DataError, ParameterError, SourceNotFound
 from beambook.testing import make_run
 
 SOURCES = {
@@ -144,8 +144,11 @@ def test_which_of_two_devices(tmp_path):
     run = open_run(write(tmp_path, "", [], [], controls))
     with pytest.raises(DataError, match="2 devices"):
         conditions_of(run, "MID_DET_AGIPD1M-1")
-    found = conditions_of(run, "MID_DET_AGIPD1M-1", control="MID_EXP_AGIPD1M2/MDL/FPGA_COMP")
-    assert found == AGIPDConditions(300, 202, 2.2, gain_setting=1, gain_mode=2, integration_time=20)
+    for control in ("MID_EXP_AGIPD1M2/MDL/FPGA_COMP", "MID_EXP_AGIPD1M2"):
+        found = conditions_of(run, "MID_DET_AGIPD1M-1", control=control)
+        assert found == AGIPDConditions(300, 202, 2.2, 1, 2, integration_time=20)
+    with pytest.raises(SourceNotFound, match="did you mean 'MID_EXP_AGIPD1M2/MDL/FPGA_COMP'"):
+        conditions_of(run, "MID_DET_AGIPD1M-1", control="MID_EXP_AGIPD1M3")
 
 
 @pytest.mark.parametrize("override", [None, 0, 8])
@@ -213,12 +216,31 @@ def test_unknown_detector(tmp_path):
         conditions_of(run, "HED_PILATUS")
 
 
-def test_made_run(tmp_path):
-    folder = make_run(tmp_path / "r0001", trains=2, agipd=1, frames=3, camera=None)
-    run = open_run(folder)
-    ours = conditions_of(run, run.detector())
-    extra = agipd_of_extra(folder, "MID_DET_AGIPD1M-1")
-    assert asdict(ours) == asdict(extra)
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("made") / "r0001"
+    modules = {kind: [1] for kind in ("agipd", "lpd", "jungfrau", "dssc")}
+    return make_run(folder, trains=2, **modules, frames=16, camera=None)
+
+
+def test_made_agipd(made):
+    run = open_run(made)
+    ours = conditions_of(run, run.detector("AGIPD1M"))
+    assert asdict(ours) == asdict(agipd_of_extra(made, "MID_DET_AGIPD1M-1"))
+
+
+def test_made_lpd_and_jungfrau_and_dssc(made):
+    run, extra = open_run(made), RunDirectory(made)
+    lpd, jungfrau, dssc = (run.detector(kind).name for kind in ("LPD1M", "JUNGFRAU", "DSSC1M"))
+    assert asdict(conditions_of(run, lpd)) == asdict(
+        theirs.LPDConditions.from_data(
+            extra, lpd, fem_comp=f"{lpd}/COMP/FEM_MDL_COMP", xtdf=[f"{lpd}/DET/1CH0:xtdf"]
+        )
+    )
+    assert asdict(conditions_of(run, jungfrau)) == asdict(
+        theirs.JUNGFRAUConditions.from_data(extra, jungfrau, control=f"{jungfrau}/DET/CONTROL")
+    )
+    assert conditions_of(run, dssc) == DSSCConditions(100.0, 16)
 
 
 OURS_AND_THEIRS = [

@@ -24,10 +24,11 @@ from beambook.calibration._constants.conditions import (
 )
 from beambook.data import Detector, Run
 from beambook.data._source import Source
-from beambook.errors import DataError, KeyNotFound
+from beambook.errors import DataError, KeyNotFound, SourceNotFound
 
 __all__ = ["conditions_of"]
 
+FPGA, FEM, CONTROL = "/MDL/FPGA_COMP", "/COMP/FEM_MDL_COMP", "/DET/CONTROL"
 AGIPD_CELLS = (4, 32, 64, 76, 128, 176, 202, 250, 352)  # so many can be read out
 MOST_BIAS = 1000.0  # V; the second generation's device reads larger values at random
 
@@ -40,16 +41,24 @@ class _Seen:
     detector: str
     control: str
 
-    def found(self, pattern: str, name: str = "") -> Source | None:
-        """The control device: the one that was said, or the only one of this pattern."""
-        names = [name] if name else self._named(pattern)
+    def main(self, pattern: str, device: str) -> Source | None:
+        """The device that has most conditions: the one that was said, or the usual one."""
+        if not self.control:
+            return self.only(pattern)
+        name = self.control if "/" in self.control else f"{self.control}{device}"
+        if name not in self.run.control_sources:
+            raise SourceNotFound(name, self.run.control_sources, where=self.run.name)
+        return self.run.source_data(name)
+
+    def only(self, pattern: str) -> Source | None:
+        """The only control device of this pattern, if there is one."""
+        names = self._named(pattern)
         if len(names) > 1:
             raise DataError(
                 f"{self.run.name} has {len(names)} devices for {self.detector}: {', '.join(names)}",
                 hint="Say which one: control=…",
             )
-        there = [n for n in names if n in self.run.control_sources]
-        return self.run.source_data(there[0]) if there else None
+        return self.run.source_data(names[0]) if names else None
 
     def _named(self, pattern: str) -> list[str]:
         matches = re.compile(pattern).fullmatch
@@ -80,9 +89,9 @@ def conditions_of(
     detector : Detector or str
         Or its name: ``"SPB_DET_AGIPD1M-1"``.
     control : str
-        The device that has most of them, where its name is not the usual one:
-        ``"SPB_IRU_AGIPD1M1/MDL/FPGA_COMP"`` (AGIPD), ``"…/COMP/FEM_MDL_COMP"`` (LPD),
-        ``"…/DET/CONTROL"`` (JUNGFRAU).
+        The device that has most of them, or its domain, where it is not the usual one:
+        ``"SPB_IRU_AGIPD1M1"`` stands for ``"SPB_IRU_AGIPD1M1/MDL/FPGA_COMP"`` (AGIPD);
+        ``"…/COMP/FEM_MDL_COMP"`` (LPD), ``"…/DET/CONTROL"`` (JUNGFRAU).
     **known
         What you know better: ``gain_mode=0``. These are not looked for.
 
@@ -95,6 +104,8 @@ def conditions_of(
     ------
     DataError
         Some could not be found, or a value that should be constant is not.
+    SourceNotFound
+        There is no such control device.
 
     Notes
     -----
@@ -132,7 +143,7 @@ def _check_complete(kind: type[Conditions], found: Mapping[str, Any], seen: _See
 
 
 def _agipd(seen: _Seen, known: Mapping[str, Any]) -> dict[str, Any]:
-    comp = seen.found(_beside(seen.detector, "/MDL/FPGA_COMP"), seen.control)
+    comp = seen.main(_beside(seen.detector, FPGA), FPGA)
     found: dict[str, Any] = {} if comp is None else _agipd_comp(comp)
     for name, read in (("memory_cells", _agipd_cells), ("acquisition_rate", _agipd_rate)):
         if not found.get(name) and name not in known:
@@ -195,7 +206,8 @@ def _agipd_rate(module: Source) -> float | None:
 
 def _agipd_bias(seen: _Seen, comp: Source | None) -> int | None:
     domain = comp.source.partition("/")[0] if comp is not None else ""
-    supply = seen.found(_beside(seen.detector, "/PSC/HV"), f"{domain[:-1]}/PSC/HV" * bool(domain))
+    same = rf"{re.escape(domain[:-1])}/PSC/HV" if domain else _beside(seen.detector, "/PSC/HV")
+    supply = seen.only(same)
     if supply is not None:
         keys = [k.removesuffix(".value") for k in supply.match_keys("channels.U*.voltage.value")]
         voltages = (_single(supply, k, atol=1, rtol=1) for k in sorted(keys, key=_natural))
@@ -222,8 +234,7 @@ def _natural(key: str) -> tuple[int, str]:
 
 
 def _lpd(seen: _Seen, known: Mapping[str, Any]) -> dict[str, Any]:
-    name = seen.control or f"{seen.detector}/COMP/FEM_MDL_COMP"
-    comp = seen.found("", name)
+    comp = seen.main(re.escape(seen.detector + FEM), FEM)
     found: dict[str, Any] = {}
     if comp is not None and "parallel_gain" not in known:
         override = _run_value(comp, "femAsicGainOverride")  # not there before parallel gain was
@@ -259,7 +270,7 @@ _GAIN_MODES = {"dynamic": 0, "fixg0": 1, "fixg1": 2, "fixg2": 3}
 
 
 def _jungfrau(seen: _Seen, known: Mapping[str, Any]) -> dict[str, Any]:
-    control = seen.found("", seen.control or f"{seen.detector}/DET/CONTROL")
+    control = seen.main(re.escape(seen.detector + CONTROL), CONTROL)
     if control is None:
         return {}
     readers: dict[str, Callable[[Source], Any]] = {
