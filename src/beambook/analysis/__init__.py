@@ -1,7 +1,10 @@
 """Small machines that eat trains: peaks of digitizer traces, X-ray absorption spectra."""
 
+from beambook.analysis._analysis import Analysis
 from beambook.analysis._check_window import check_window
 from beambook.analysis._edge import edge_of
+from beambook.analysis._histogram import Histogram
+from beambook.analysis._mean import Mean, Variance
 from beambook.analysis._peaks import PeakWindow, integrate_peaks
 from beambook.analysis._spectrum import Spectrum
 from beambook.analysis._xas import XAS, xas
@@ -9,8 +12,12 @@ from beambook.analysis._xmcd import xmcd
 
 __all__ = [
     "XAS",
+    "Analysis",
+    "Histogram",
+    "Mean",
     "PeakWindow",
     "Spectrum",
+    "Variance",
     "check_window",
     "edge_of",
     "integrate_peaks",

@@ -69,6 +69,11 @@ class ReducibleStack(Reducible):
         whole = _side_by_side([(module, counts.to_dataset()) for module, counts in found])
         return whole["counts"].assign_attrs(whole.attrs)
 
+    def each_module(self) -> Iterator[tuple[int, Reducible]]:
+        """Numbers of the modules, each with the reductions of this module alone."""
+        for module in self._modules():
+            yield module.number, module
+
     def _modules(self) -> Iterator[_Module]:
         stack: Any = self
         for position, number in enumerate(stack.modules):

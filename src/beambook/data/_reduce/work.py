@@ -16,7 +16,7 @@ from beambook.data._reading.read import Plan, read_plans
 from beambook.data._reading.roi import Roi
 from beambook.data._reading.stream import Stream
 
-__all__ = ["Work"]
+__all__ = ["Work", "in_memory"]
 
 Int = NDArray[np.int64]
 
@@ -60,7 +60,7 @@ class Work:
         )
         order = np.argsort(target, kind="stable")
         sets = tuple((plan.file, plan.dataset) for plan in plans)
-        kind = _in_memory(dtype)
+        kind = in_memory(dtype)
         return cls(sets, of[order], source[order], count[order], None, kind, roi)
 
     def grouped(self, group: NDArray[np.int32] | None) -> Work:
@@ -158,7 +158,7 @@ class Work:
             mask.apply(out, reasons)
 
 
-def _in_memory(dtype: np.dtype[Any]) -> np.dtype[Any]:
+def in_memory(dtype: np.dtype[Any]) -> np.dtype[Any]:
     """The type that machine code takes."""
     other = {np.dtype(bool): np.uint8, np.dtype(np.float16): np.float32}
     return np.dtype(other.get(dtype, dtype.newbyteorder("=")))
