@@ -11,13 +11,22 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # what the lazy door leads to, for type checkers and editors
     from beambook.analysis import XAS as XAS
+    from beambook.analysis import Analysis as Analysis
+    from beambook.analysis import Correlation as Correlation
+    from beambook.analysis import Histogram as Histogram
+    from beambook.analysis import Mean as Mean
     from beambook.analysis import PeakWindow as PeakWindow
     from beambook.analysis import Spectrum as Spectrum
+    from beambook.analysis import Trend as Trend
+    from beambook.analysis import Variance as Variance
     from beambook.analysis import check_window as check_window
     from beambook.analysis import edge_of as edge_of
     from beambook.analysis import integrate_peaks as integrate_peaks
     from beambook.analysis import xas as xas
     from beambook.analysis import xmcd as xmcd
+    from beambook.calibration import BadPixels as BadPixels
+    from beambook.calibration import CalCat as CalCat
+    from beambook.calibration import Constants as Constants
     from beambook.card import Card as Card
     from beambook.data import AGIPD1M as AGIPD1M
     from beambook.data import AGIPD500K as AGIPD500K
@@ -37,6 +46,10 @@ if TYPE_CHECKING:  # what the lazy door leads to, for type checkers and editors
     from beambook.data import open_file as open_file
     from beambook.data import open_run as open_run
     from beambook.data import write_run as write_run
+    from beambook.detector import Geometry as Geometry
+    from beambook.detector import assemble as assemble
+    from beambook.detector import azimuthal as azimuthal
+    from beambook.jobs import cluster as cluster
     from beambook.parameters import Parameters as Parameters
     from beambook.recipe import Execution as Execution
     from beambook.recipe import Recipe as Recipe
@@ -44,6 +57,7 @@ if TYPE_CHECKING:  # what the lazy door leads to, for type checkers and editors
     from beambook.recipe import Verdict as Verdict
     from beambook.recipe import compare as compare
     from beambook.recipe import execute as execute
+    from beambook.recipe import perform as perform
     from beambook.recipe import record as record
 
 __version__ = "0.1.0"
@@ -51,15 +65,23 @@ __version__ = "0.1.0"
 _HOME = {
     "AGIPD1M": "data",
     "AGIPD500K": "data",
+    "Analysis": "analysis",
+    "BadPixels": "calibration",
+    "CalCat": "calibration",
     "Card": "card",
     "Channel": "data",
+    "Constants": "calibration",
+    "Correlation": "analysis",
     "DSSC1M": "data",
     "DataWarning": "data",
     "Detector": "data",
     "Entry": "data",
     "Execution": "recipe",
+    "Geometry": "detector",
+    "Histogram": "analysis",
     "JUNGFRAU": "data",
     "LPD1M": "data",
+    "Mean": "analysis",
     "Parameters": "parameters",
     "PeakWindow": "analysis",
     "Recipe": "recipe",
@@ -68,18 +90,24 @@ _HOME = {
     "Source": "data",
     "Spectrum": "analysis",
     "Train": "data",
+    "Trend": "analysis",
+    "Variance": "analysis",
     "Verdict": "recipe",
     "XAS": "analysis",
+    "assemble": "detector",
+    "azimuthal": "detector",
     "by_id": "data",
     "by_index": "data",
     "check": "data",
     "check_window": "analysis",
+    "cluster": "jobs",
     "compare": "recipe",
     "edge_of": "analysis",
     "execute": "recipe",
     "integrate_peaks": "analysis",
     "open_file": "data",
     "open_run": "data",
+    "perform": "recipe",
     "record": "recipe",
     "write_run": "data",
     "xas": "analysis",
@@ -93,6 +121,11 @@ def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module 'beambook' has no attribute {name!r}")
     return getattr(import_module(f"beambook.{_HOME[name]}"), name)
+
+
+def load_ipython_extension(shell: Any) -> None:
+    """``%load_ext beambook``: gives a notebook ``%slurm`` and ``%%execute``."""
+    import_module("beambook.recipe._magics").load_ipython_extension(shell)
 
 
 def __dir__() -> list[str]:
