@@ -17,7 +17,7 @@ from beambook.calibration._constants import (
     conditions_of,
 )
 from beambook.data import open_run
-from beambook.errors import DataError, ParameterError, SourceNotFound
+from beambook.errors import DataError, ParameterError, ParameterNotFound, SourceNotFound
 from beambook.testing import make_run
 
 SOURCES = {
@@ -214,6 +214,8 @@ def test_unknown_detector(tmp_path):
     run = open_run(write(tmp_path, "SCS_DET_DSSC1M-1/DET/4CH0", range(4), range(4), {}))
     with pytest.raises(ParameterError, match="no detector of a known kind"):
         conditions_of(run, "HED_PILATUS")
+    with pytest.raises(ParameterNotFound, match="did you mean 'memory_cells'"):
+        conditions_of(run, "SCS_DET_DSSC1M-1", mem_cells=3)
 
 
 @pytest.fixture(scope="module")

@@ -24,7 +24,7 @@ from beambook.calibration._constants.conditions import (
 )
 from beambook.data import Detector, Run
 from beambook.data._source import Source
-from beambook.errors import DataError, KeyNotFound, SourceNotFound
+from beambook.errors import DataError, KeyNotFound, ParameterNotFound, SourceNotFound
 
 __all__ = ["conditions_of"]
 
@@ -106,6 +106,8 @@ def conditions_of(
         Some could not be found, or a value that should be constant is not.
     SourceNotFound
         There is no such control device.
+    ParameterNotFound
+        This kind of detector has no condition of a name that was given.
 
     Notes
     -----
@@ -121,6 +123,10 @@ def conditions_of(
     """
     name = detector if isinstance(detector, str) else detector.name
     kind = conditions_class(name)
+    for unknown in known.keys() - {f.name for f in fields(kind)}:
+        raise ParameterNotFound(
+            unknown, [f.name for f in fields(kind)], where=f"the conditions of {kind.kind}"
+        )
     seen = _Seen(run, name, control)
     found = {n: v for n, v in _READERS[kind](seen, known).items() if v is not None}
     _check_complete(kind, {**found, **known}, seen)
