@@ -29,6 +29,9 @@ COMMANDS = {
     "report": "_report",
     "compare": "_compare",
     "test": "_compare",
+    "jobs": "_jobs",
+    "log": "_jobs",
+    "stop": "_jobs",
 }
 HELP = {
     "demo": "Write a facility-format proposal, measure a spectrum on it, report.",
@@ -40,6 +43,9 @@ HELP = {
     "report": "Make a report of an execution: HTML, and PDF with --pdf.",
     "compare": "Compare two executed notebooks, cell by cell.",
     "test": "Execute notebooks and compare with their stored outputs.",
+    "jobs": "List what runs here or on a cluster, and how it goes.",
+    "log": "Print what a task of a job has printed.",
+    "stop": "End a job.",
 }
 
 

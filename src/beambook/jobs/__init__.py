@@ -32,7 +32,7 @@ at, stopped and resumed from any other process, on any other day::
                          peak_memory slurm_id       (started, ended: s since 1970, or None)
                          .ended_well  .is_final  .is_finish
     Site                 partition account qos memory time cores preamble sbatch at_once
-                         min_task_seconds=30 python; Site.load(path=None)
+                         min_task_seconds=30 python interface; Site.load(path=None)
     cluster(n=None, *, on="local" | "slurm" | "tcp://…") -> dask.distributed.Client
 
 The id of a batch is its folder's name; in a folder called ``batch``, that of the folder above.
@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from beambook.jobs._batch import Batch as Batch
     from beambook.jobs._batch import Resources as Resources
     from beambook.jobs._batch import Task as Task
+    from beambook.jobs._cluster import cluster as cluster
     from beambook.jobs._job import Job as Job
     from beambook.jobs._local import LocalRunner as LocalRunner
     from beambook.jobs._runner import Runner as Runner
@@ -69,6 +70,7 @@ _HOME = {
     "SlurmRunner": "_slurm",
     "Task": "_batch",
     "TaskState": "_state",
+    "cluster": "_cluster",
     "runner": "_runner",
 }
 

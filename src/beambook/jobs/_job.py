@@ -210,8 +210,14 @@ class Job(Described):
         rows = tuple(_row(number, each) for number, each in enumerate(states))
         columns = ("task", "name", "state", "node", "time", "memory", "tries", "reason")
         tables = (Table(columns, rows, "tasks"),)
-        hints = (f"beambook log {self.id} TASK", f"beambook stop {self.id}")
-        return Card("Job", self.id, facts, tables, hints)
+        return Card("Job", self.id, facts, tables, self._hints(states))
+
+    def _hints(self, states: tuple[TaskState, ...]) -> tuple[str, ...]:
+        if not all(each.is_final for each in states):
+            return (f"beambook stop {self.id}",)
+        if all(each.ended_well for each in states):
+            return ()
+        return (f"beambook log {self.id}", f"beambook run --resume {self.id}")
 
 
 def _row(number: int, state: TaskState) -> tuple[str, ...]:

@@ -46,6 +46,8 @@ class Site(Described):
         Most tasks of one batch at once.
     min_task_seconds : float
         Shorter pieces of work are put together until a task lasts this long, in s.
+    interface : str
+        The network that the nodes see, such as ``ib0``; only `cluster` needs to know.
     python : str
         The interpreter on the nodes; this one if it has the same path there.
     path : Path, optional
@@ -67,6 +69,7 @@ class Site(Described):
     sbatch: tuple[str, ...] = ()
     at_once: int | None = None
     min_task_seconds: float = MIN_TASK_SECONDS
+    interface: str = ""
     python: str = sys.executable
     path: Path | None = None
 
@@ -222,5 +225,6 @@ _READ: Mapping[str, Callable[[object], object]] = {
     "sbatch": _texts,
     "at_once": _count,
     "min_task_seconds": _min_seconds,
+    "interface": _text,
     "python": _text,
 }

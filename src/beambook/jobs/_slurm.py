@@ -29,24 +29,13 @@ from beambook.jobs._slurm_script import (
     write_scripts,
 )
 from beambook.jobs._slurm_states import Submissions, states_of
+from beambook.jobs._slurm_submit import sbatch
 from beambook.jobs._state import TaskState
 from beambook.jobs._status import read_json, write_json, write_stop
 
 __all__ = ["SlurmRunner"]
 
 ARRAY_SIZE = 1001  # Slurm's own default of MaxArraySize
-# What sbatch complains of → key of the site file that says it.
-COMPLAINTS = {
-    "partition": "partition",
-    "account": "account",
-    "qos": "qos",
-    "memory": "memory",
-    "time limit": "time",
-    "cpu count": "cores",
-    "processors": "cores",
-    "node configuration": "cores",
-    "option": "sbatch",
-}
 
 
 class SlurmRunner:
@@ -181,40 +170,28 @@ class SlurmRunner:
         most: int | None,
     ) -> str:
         indices = as_ranges(number - offset for number in numbers)
-        return self._sbatch(
+        return sbatch(
             *options(batch, self._site, Resources(**record["resources"]), name=f"bb {batch.id}"),
             f"--array={indices}{f'%{most}' if most else ''}",
             f"--output={output_of(batch.folder, '%A_%a')}",
             str(batch.folder / "slurm" / TASK_SCRIPT),
             str(offset),
+            site=self._site,
+            conf=self._conf,
         )
 
     def _submit_finish(self, batch: Batch, record: Mapping[str, Any], after: list[str]) -> str:
         wait = [f"--dependency=afterany:{':'.join(after)}"] if after else []
         resources = Resources(**record["resources"])
-        return self._sbatch(
+        return sbatch(
             *options(batch, self._site, resources, name=f"bb finish {batch.id}"),
             *wait,
             "--kill-on-invalid-dep=no",
             f"--output={output_of(batch.folder, '%j')}",
             str(batch.folder / "slurm" / FINISH_SCRIPT),
+            site=self._site,
+            conf=self._conf,
         )
-
-    def _sbatch(self, *words: str) -> str:
-        try:
-            answer = call("sbatch", *words, conf=self._conf)
-        except CommandFailed as error:
-            raise CommandFailed(
-                "sbatch", error.text, hint=error.hint or self._cure(error)
-            ) from None
-        return answer.strip().splitlines()[-1].partition(";")[0]
-
-    def _cure(self, error: CommandFailed) -> str:
-        text = error.text.lower()
-        for complaint, key in COMPLAINTS.items():
-            if complaint in text:
-                return self._site.line_of(key)
-        return f"The site file is {self._site.path or 'not there'}: beambook jobs --site"
 
     def _array_size(self) -> int:
         try:

@@ -11,20 +11,20 @@ from beambook.jobs._batch import Batch, Resources
 from beambook.jobs._environment import clean_environment
 from beambook.jobs._site import Site
 
-__all__ = ["as_ranges", "from_ranges", "options", "output_of", "write_scripts"]
+__all__ = ["as_ranges", "from_ranges", "options", "output_of", "prologue", "write_scripts"]
 
 SCRIPT = """\
 #!/bin/bash
 # Written by beambook. {title}
+{prologue}
+exec {python} -P -m {module} {folder} {argument}
+"""
+CLEAN = """\
 # Nothing of the submitter's environment, nor of a login: Slurm's own variables, and these.
 for name in $(compgen -e); do
     case $name in SLURM*) ;; *) unset "$name" ;; esac
 done
-unset -f $(compgen -A function)
-{exports}
-{preamble}
-exec {python} -P -m {module} {folder} {argument}
-"""
+unset -f $(compgen -A function)"""
 TASK, FINISH = "task.sh", "finish.sh"
 
 
@@ -37,20 +37,22 @@ def write_scripts(batch: Batch, site: Site) -> None:
         (TASK, "beambook.jobs._task", number),
         (FINISH, "beambook.jobs._slurm_finish", ""),
     ):
-        exports = (
-            f"export {key}={shlex.quote(value)}"
-            for key, value in clean_environment(site.python).items()
-        )
         text = SCRIPT.format(
             title=" ".join(batch.title.split()),
-            exports="\n".join(exports),
-            preamble=site.preamble.rstrip(),
+            prologue="\n".join(prologue(site)),
             python=shlex.quote(site.python),
             module=module,
             folder=shlex.quote(str(batch.folder)),
             argument=argument,
         )
         (folder / name).write_text(text, encoding="utf-8")
+
+
+def prologue(site: Site) -> list[str]:
+    """Lines of shell that make the environment of a job: clean, then as the site says."""
+    environment = clean_environment(site.python)
+    exports = [f"export {key}={shlex.quote(value)}" for key, value in environment.items()]
+    return [CLEAN, *exports, *site.preamble.rstrip().splitlines()]
 
 
 def options(batch: Batch, site: Site, resources: Resources, *, name: str) -> list[str]:

@@ -25,6 +25,7 @@ __all__ = ["Submissions", "states_of"]
 SHORTEST_SECONDS, LONGEST_SECONDS = 0.3, 15.0
 OUT_OF_MEMORY = ("exceeded memory limit", "oom-kill", "oom_kill", "Exceeded job memory limit")
 TAIL = 4000
+SETTLED = ("done", "failed", "lost")  # `lost` is written only where nobody tries it again
 
 
 class Submissions:
@@ -117,24 +118,34 @@ def states_of(batch: Batch, jobs: Submissions, *, settling: bool = False) -> tup
 
     `settling`: lost tasks are called so, even while somebody is left to try them again.
     """
+    if all(_is_settled(batch, which) for which in _all(batch)):
+        return tuple(_said(batch, which) for which in _all(batch))
     jobs.refresh()  # before the files are read: a task that is gone has written all by then
-    tasks = [
-        _state(batch, jobs, number, task.name, settling=settling)
-        for number, task in enumerate(batch.tasks)
-    ]
-    if batch.finish:
-        tasks.append(_state(batch, jobs, FINISH, batch.finish.name, settling=settling))
-    return tuple(tasks)
+    return tuple(_state(batch, jobs, which, settling=settling) for which in _all(batch))
 
 
-def _state(
-    batch: Batch, jobs: Submissions, which: int | str, name: str, *, settling: bool
-) -> TaskState:
-    status = read_status(str(batch.folder), which)
-    state = TaskState.of(name, status, is_finish=which == FINISH)
+def _all(batch: Batch) -> list[int | str]:
+    return [*range(len(batch.tasks)), *([FINISH] if batch.finish else [])]
+
+
+def _said(batch: Batch, which: int | str) -> TaskState:
+    """What a task says of itself."""
+    task = batch.finish if isinstance(which, str) else batch.tasks[which]
+    name = task.name if task else ""
+    return TaskState.of(name, read_status(str(batch.folder), which), is_finish=which == FINISH)
+
+
+def _is_settled(batch: Batch, which: int | str) -> bool:
+    """Whether its file has the last word, so that Slurm need not be asked."""
+    state = read_status(str(batch.folder), which).get("state", "")
+    return state in SETTLED or (state == "stopped" and bool(stop_note(str(batch.folder))))
+
+
+def _state(batch: Batch, jobs: Submissions, which: int | str, *, settling: bool) -> TaskState:
+    state = _said(batch, which)
     if not state.slurm_id:
         state = state.but(state.state, state.reason, slurm_id=jobs.id_of(which))
-    if state.state in ("done", "failed"):
+    if state.state in SETTLED:
         return state
     said = jobs.said(which)
     if said is not None and said.waits:

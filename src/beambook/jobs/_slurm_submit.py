@@ -1,0 +1,58 @@
+"""Hand a job to Slurm; where it says no, say what to change."""
+
+from __future__ import annotations
+
+from beambook.jobs._site import Site
+from beambook.jobs._slurm_command import CommandFailed, call
+
+__all__ = ["sbatch"]
+
+# What sbatch complains of → key of the site file that says it.
+COMPLAINTS = {
+    "partition": "partition",
+    "account": "account",
+    "qos": "qos",
+    "memory": "memory",
+    "time limit": "time",
+    "cpu count": "cores",
+    "processors": "cores",
+    "node configuration": "cores",
+    "option": "sbatch",
+}
+
+
+def sbatch(*words: str, site: Site, conf: str = "") -> str:
+    """Submit a job.
+
+    Parameters
+    ----------
+    *words : str
+        Options, the script, its arguments.
+    site : Site
+        Its line is named that is to be changed if Slurm says no.
+    conf : str
+        As for `call`.
+
+    Returns
+    -------
+    str
+        Number of the job.
+
+    Raises
+    ------
+    CommandFailed
+        If Slurm takes no such job; with its own words.
+    """
+    try:
+        answer = call("sbatch", *words, conf=conf)
+    except CommandFailed as error:
+        hint = error.hint or _cure(error.text, site)
+        raise CommandFailed("sbatch", error.text, hint=hint) from None
+    return (answer.strip().splitlines() or [""])[-1].partition(";")[0]
+
+
+def _cure(text: str, site: Site) -> str:
+    for complaint, key in COMPLAINTS.items():
+        if complaint in text.lower():
+            return site.line_of(key)
+    return f"The site file is {site.path or 'not there'}: beambook jobs --site"
