@@ -163,7 +163,7 @@ class AGIPDConstants:
     ) -> tuple[NDArray[np.float32], NDArray[np.uint32] | None]:
         """Thresholds, and where they cannot tell stages apart."""
         if options.gain_mode:
-            return np.zeros((2, 1, *SHAPE), np.float32), None
+            return np.zeros((2, 1, *SHAPE), np.float32), None  # not looked at
         if self.thresholds is None:
             raise DataError(
                 "The constants have no ThresholdsDark, by which the gain stage is chosen",

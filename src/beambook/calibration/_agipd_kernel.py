@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from beambook.calibration._common_mode_kernel import shift_asics, shift_cell_row
+from beambook.calibration._common_mode_kernel import add_dark, dark_means, shift_asics, subtract
 from beambook.calibration._select_kernel import (
     check_values,
     mark_stages,
@@ -83,38 +83,40 @@ def _start(
     what: Any, pair: Any, constants: Any, at: Any, limits: Any, words: Any, out: Any
 ) -> None:
     """Gain stage, mask by it, and what is left above the offset."""
-    offset, thresholds, bad = constants
+    offset, thresholds, bad = constants[:3]
     cell, a, b = at
     above, low = words
     bits, data, gain, mask = out
     if what & FIXED:
         _fixed(limits[2], above, low)
     else:
-        dark = cell if thresholds.shape[1] > 1 else 0
-        _stages(pair[1, a:b], thresholds[0, dark, a:b], thresholds[1, dark, a:b], above, low)
+        one = cell if thresholds.shape[1] > 1 else 0
+        _stages(pair[1, a:b], thresholds[0, one, a:b], thresholds[1, one, a:b], above, low)
         if what & FORCE:
-            where = offset[0, cell, a:b], offset[1, cell, a:b]
-            _force(pair[0, a:b], where[0], where[1], limits[:2], above, low)
+            high, medium = offset[0, cell, a:b], offset[1, cell, a:b]
+            _force(pair[0, a:b], high, medium, limits[:2], above, low)
     mark_stages(above, low, gain)
     number = offset.view(np.int32)
     select(number[0, cell, a:b], number[1, cell, a:b], number[2, cell, a:b], above, low, bits)
     subtract_from(pair[0, a:b], data)
-    flags = cell if bad.shape[1] > 1 else 0
-    select(bad[0, flags, a:b], bad[1, flags, a:b], bad[2, flags, a:b], above, low, mask)
+    one = cell if bad.shape[1] > 1 else 0
+    select(bad[0, one, a:b], bad[1, one, a:b], bad[2, one, a:b], above, low, mask)
 
 
 @compiled(boundscheck=False)
-def _finish(what: Any, constants: Any, at: Any, photons: Any, words: Any, out: Any) -> None:
+def _finish(
+    what: Any, constants: Any, at: Any, photons: Any, words: Any, spare: Any, out: Any
+) -> None:
     """From ADU of each stage to ADU of high gain, keV or photons; the value is checked."""
-    scale, shift = constants
+    scale, shift = constants[3:]
     cell, a, b = at
-    above, low, scratch, factor = words
-    bits, data, mask = out
+    above, low = words
+    bits, data, _, mask = out
     if what & SCALE:
         one = cell if scale.shape[1] > 1 else 0
         number = scale.view(np.int32)
-        select(number[0, one, a:b], number[1, one, a:b], number[2, one, a:b], above, low, scratch)
-        multiply(factor, data)
+        select(number[0, one, a:b], number[1, one, a:b], number[2, one, a:b], above, low, spare[0])
+        multiply(spare[1], data)
     if what & SHIFT:
         _shift_medium(shift[cell if len(shift) > 1 else 0, a:b], above, low, data)
     if what & SET_MINIMUM:
@@ -124,6 +126,26 @@ def _finish(what: Any, constants: Any, at: Any, photons: Any, words: Any, out: A
     check_values(bits, mask)
     if what & ZERO:
         zero_bad_values(bits, mask, photons[2])
+
+
+@compiled(boundscheck=False)
+def _common_mode(
+    turn: Any, rounds: Any, by_row: Any, dark: Any, row: Any, spare: Any, out: Any
+) -> Any:
+    """A frame's share in the common mode; how many of its ASICs were shifted.
+
+    In turn 0 a row's sums are begun; each turn then subtracts the means of the turn before.
+    """
+    total, count, means = row
+    if not by_row:
+        return shift_asics(out, spare, dark, rounds)
+    shifted = 0
+    if turn > 0:
+        subtract(means, out[1])
+        shifted = shift_asics(out, spare, dark, 1)
+    if turn < rounds:
+        add_dark(out, spare, dark, (total, count))
+    return shifted
 
 
 @compiled(boundscheck=False)
@@ -144,12 +166,10 @@ def correct_cells(
     part : tuple of int
         First cell, last cell (not included), first pixel, last pixel (not included).
     constants : tuple of ndarray
-        Offset (3, cell, pixel), thresholds (2, cell, pixel), bad pixels (3, cell, pixel) int32,
-        scale (3, cell, pixel), shift of medium gain (cell, pixel); a cell axis of length 1
-        serves all cells, except for offsets.
+        Arrays of `Pack`: offset, thresholds, bad, scale, shift.
     numbers : tuple
         Limits of forced stages and fixed stage (float32, float32, int); photon energy, rounding
-        threshold, bits of values to be zero (float32, float32, int32); common mode's iterations,
+        threshold, bits of values to be zero (float32, float32, int32); common mode's rounds,
         lowest and highest dark value, fraction of dark pixels, fewest frames of a row (int,
         float32, float32, float32, int).
 
@@ -159,45 +179,34 @@ def correct_cells(
         ASICs of frames shifted by the common mode; pixels shifted for all frames of the row.
     """
     order, starts = frames
-    data, gain, mask = out
     first, last, a, b = part
-    offset, thresholds, bad, scale, shift = constants
-    limits, photons, common = numbers
-    size = b - a
-    above, low = np.empty(size, np.int32), np.empty(size, np.int32)
-    scratch = np.empty(size, np.int32)
-    factor = scratch.view(np.float32)
-    bits = data.view(np.int32)
+    limits, photons, (rounds, lowest, highest, fraction, fewest) = numbers
+    dark = lowest, highest, fraction
     in_row = starts[last] - starts[first]
-    by_row = common[0] > 0 and in_row >= common[4] and bool(what & FINISH)
-    shifted, shifted_pixels = 0, 0
-    if what & START or not by_row:
+    by_row = rounds > 0 and in_row >= fewest and bool(what & FINISH)
+    turns = rounds if by_row else 0
+    words = np.empty(b - a, np.int32), np.empty(b - a, np.int32)
+    scratch = np.empty(b - a, np.int32)
+    spare = scratch, scratch.view(np.float32)
+    row = np.zeros(b - a, np.float32), np.zeros(b - a, np.float32), np.empty(b - a, np.float32)
+    bits = out[0].view(np.int32)
+    shifted, moved = 0, 0
+    for turn in range(turns + 1):
+        if turn > 0:
+            shifted, moved = 0, dark_means((row[0], row[1]), fraction * in_row, row[2])
         for cell in range(first, last):
             for k in range(starts[cell], starts[cell + 1]):
-                f = order[k]
-                at, words = (cell, a, b), (above, low)
-                if what & START:
-                    into = bits[f, a:b], data[f, a:b], gain[f, a:b], mask[f, a:b]
-                    _start(what, raw[f], (offset, thresholds, bad), at, limits, words, into)
-                else:
-                    _known_stages(gain[f, a:b], above, low)
-                if what & FINISH and not by_row:
-                    if common[0] > 0:
-                        shifted += shift_asics(
-                            data[f, a:b], gain[f, a:b], mask[f, a:b], factor, common
-                        )
-                    _finish(what, (scale, shift), at, photons, (above, low, scratch, factor),
-                            (bits[f, a:b], data[f, a:b], mask[f, a:b]))  # fmt: skip
-    if by_row:
-        members = order[starts[first] : starts[last]]
-        shifted, shifted_pixels = shift_cell_row(data, gain, mask, members, (a, b), common)
-        for cell in range(first, last):
-            for k in range(starts[cell], starts[cell + 1]):
-                f = order[k]
-                _known_stages(gain[f, a:b], above, low)
-                _finish(what, (scale, shift), (cell, a, b), photons, (above, low, scratch, factor),
-                        (bits[f, a:b], data[f, a:b], mask[f, a:b]))  # fmt: skip
-    return shifted, shifted_pixels
+                f, at = order[k], (cell, a, b)
+                into = bits[f, a:b], out[0][f, a:b], out[1][f, a:b], out[2][f, a:b]
+                if turn == 0 and what & START:
+                    _start(what, raw[f], constants, at, limits, words, into)
+                elif turn == turns:
+                    _known_stages(into[2], words[0], words[1])
+                if rounds > 0 and what & FINISH:
+                    shifted += _common_mode(turn, rounds, by_row, dark, row, spare, into)
+                if turn == turns and what & FINISH:
+                    _finish(what, constants, at, photons, words, spare, into)
+    return shifted, moved
 
 
 @compiled(boundscheck=False)

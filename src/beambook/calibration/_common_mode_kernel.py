@@ -12,43 +12,50 @@ import numpy as np
 
 from beambook.machine_code import compiled
 
-__all__ = ["shift_asics", "shift_cell_row"]
+__all__ = ["add_dark", "dark_means", "shift_asics", "subtract"]
 
 _ROWS, _ACROSS, _SIDE = 64, 128, 64  # of a strip: two ASICs side by side
-_NEVER_DARK = 0x7F800000  # bits of infinity
+_NEVER_DARK = 0x7E967699  # bits of 1e38: finite, as it is multiplied with 0
 
 
 @compiled(boundscheck=False)
-def _candidates(data: Any, gain: Any, mask: Any, out: Any) -> None:
-    """Values of pixels that can be dark, else infinity; as bits."""
-    bits, into = data.view(np.int32), out.view(np.int32)
+def _candidates(bits: Any, gain: Any, mask: Any, into: Any) -> None:
+    """Values of pixels that can be dark, else a huge one; all but `gain` int32."""
     for i in range(len(into)):
         usable = -np.int32((np.int32(gain[i]) | mask[i]) == 0)
         into[i] = (bits[i] & usable) | (np.int32(_NEVER_DARK) & ~usable)
 
 
 @compiled(boundscheck=False)
-def _dark_sums(row: Any, offset: Any, low: Any, high: Any, total: Any, count: Any) -> None:
-    """Add up, by column, the dark pixels of one line of an ASIC."""
+def _add(values: Any, offset: Any, low: Any, high: Any, total: Any, count: Any) -> None:
+    """Add up the dark ones, by column; counts are float32, and whole up to 2²⁴."""
     for i in range(len(total)):
-        value = row[i] - offset
-        dark = (value >= low) & (value <= high)
-        total[i] += value if dark else np.float32(0)
-        count[i] += np.int32(dark)
+        value = values[i] - offset
+        dark = np.float32(value >= low) * np.float32(value <= high)
+        total[i] += value * dark
+        count[i] += dark
 
 
 @compiled(boundscheck=False)
-def _asic_shift(values: Any, column: Any, common: Any, total: Any, count: Any) -> Any:
+def subtract(what: Any, values: Any) -> None:
+    """Subtract in place."""
+    for i in range(len(values)):
+        values[i] -= what[i]
+
+
+@compiled(boundscheck=False)
+def _asic_shift(values: Any, column: Any, common: Any, rounds: Any, sums: Any) -> Any:
     """Common shift of the ASIC whose first column is `column`, found again and again."""
-    rounds, low, high, fraction, _ = common
+    low, high, fraction = common
+    total, count = sums
     shift = np.float32(0)
     for _ in range(rounds):
         total[:] = 0
         count[:] = 0
         for line in range(_ROWS):
             begin = line * _ACROSS + column
-            _dark_sums(values[begin : begin + _SIDE], shift, low, high, total, count)
-        found, level = 0, 0.0
+            _add(values[begin : begin + _SIDE], shift, low, high, total, count)
+        found, level = 0.0, 0.0
         for i in range(_SIDE):
             found += count[i]
             level += total[i]
@@ -59,67 +66,64 @@ def _asic_shift(values: Any, column: Any, common: Any, total: Any, count: Any) -
 
 
 @compiled(boundscheck=False)
-def shift_asics(data: Any, gain: Any, mask: Any, scratch: Any, common: Any) -> Any:
-    """Subtract from each of the two ASICs of a strip what its dark pixels have in common."""
-    total, count = np.empty(_SIDE, np.float32), np.empty(_SIDE, np.int32)
-    _candidates(data, gain, mask, scratch)
+def shift_asics(out: Any, scratch: Any, common: Any, rounds: Any) -> Any:
+    """Subtract from each of the two ASICs of a strip what its dark pixels have in common.
+
+    Parameters
+    ----------
+    out : tuple of ndarray (pixel,)
+        Data as bits and as float32, gain, mask.
+    scratch : tuple of ndarray
+        (pixel,) as bits and as float32.
+    common : tuple of float32
+        Lowest and highest dark value, fraction of dark pixels.
+    rounds : int
+
+    Returns
+    -------
+    int
+        ASICs that were shifted.
+    """
+    bits, data, gain, mask = out
+    sums = np.empty(_SIDE, np.float32), np.empty(_SIDE, np.float32)
+    _candidates(bits, gain, mask, scratch[0])
     shifted = 0
     for column in (0, _SIDE):
-        shift = _asic_shift(scratch, column, common, total, count)
+        shift = _asic_shift(scratch[1], column, common, rounds, sums)
         if shift != 0:
             shifted += 1
             for line in range(_ROWS):
                 begin = line * _ACROSS + column
-                for i in range(begin, begin + _SIDE):
-                    data[i] -= shift
+                part = data[begin : begin + _SIDE]
+                for i in range(_SIDE):
+                    part[i] -= shift
     return shifted
 
 
 @compiled(boundscheck=False)
-def _add_dark(data: Any, gain: Any, mask: Any, limits: Any, total: Any, count: Any) -> None:
-    low, high = limits
-    for i in range(len(total)):
-        usable = (np.int32(gain[i]) | mask[i]) == 0
-        dark = usable & (data[i] >= low) & (data[i] <= high)
-        total[i] += data[i] if dark else np.float32(0)
-        count[i] += np.int32(dark)
+def add_dark(out: Any, scratch: Any, common: Any, sums: Any) -> None:
+    """Add the dark pixels of a frame to sums by pixel; parameters as of `shift_asics`."""
+    bits, _, gain, mask = out
+    low, high, _ = common
+    _candidates(bits, gain, mask, scratch[0])
+    _add(scratch[1], np.float32(0), low, high, sums[0], sums[1])
 
 
 @compiled(boundscheck=False)
-def shift_cell_row(data: Any, gain: Any, mask: Any, members: Any, pixels: Any, common: Any) -> Any:
-    """Common mode of a row of memory cells, then of each frame's ASICs, again and again.
+def dark_means(sums: Any, least: Any, means: Any) -> Any:
+    """Mean by pixel where more than `least` frames were dark, else 0; the sums are cleared.
 
-    Parameters
-    ----------
-    data, gain, mask : ndarray (frame, pixel)
-    members : ndarray of int64
-        Frames of the row.
-    pixels : tuple of int
-        First and last (not included).
-    common : tuple
-        See `correct_cells`.
+    Returns
+    -------
+    int
+        Pixels that have a mean.
     """
-    a, b = pixels
-    rounds, low, high, fraction, _ = common
-    once = (1, low, high, fraction, 0)
-    size = b - a
-    total, count = np.empty(size, np.float32), np.empty(size, np.int32)
-    scratch = np.empty(size, np.float32)
-    shifted, moved = 0, 0
-    for _ in range(rounds):
-        total[:] = 0
-        count[:] = 0
-        for f in members:
-            _add_dark(data[f, a:b], gain[f, a:b], mask[f, a:b], (low, high), total, count)
-        moved = 0
-        for i in range(size):
-            enough = count[i] > fraction * len(members)
-            moved += enough
-            total[i] = total[i] / np.float32(count[i]) if enough else np.float32(0)
-        shifted = 0
-        for f in members:
-            values = data[f, a:b]
-            for i in range(size):
-                values[i] -= total[i]
-            shifted += shift_asics(values, gain[f, a:b], mask[f, a:b], scratch, once)
-    return shifted, moved
+    total, count = sums
+    found = 0
+    for i in range(len(means)):
+        enough = count[i] > least and count[i] > 0
+        means[i] = total[i] / count[i] if enough else np.float32(0)
+        found += enough
+        total[i] = 0
+        count[i] = 0
+    return found
