@@ -41,6 +41,8 @@ if TYPE_CHECKING:
     from beambook.calibration._dark.detectors import characterise_lpd as characterise_lpd
     from beambook.calibration._dark.levels import LevelStatistics as LevelStatistics
     from beambook.calibration._dark.options import DarkOptions as DarkOptions
+    from beambook.calibration._dark.runs import DarkRuns as DarkRuns
+    from beambook.calibration._dark.runs import dark_runs as dark_runs
     from beambook.calibration._dark.statistics import DarkStatistics as DarkStatistics
     from beambook.calibration._dssc import DSSCConstants as DSSCConstants
     from beambook.calibration._dssc import DSSCOptions as DSSCOptions
@@ -72,6 +74,7 @@ _HOME = {
     "DSSC_DARK": "_dark.detectors",
     "Dark": "_dark.dark",
     "DarkOptions": "_dark.options",
+    "DarkRuns": "_dark.runs",
     "DarkStatistics": "_dark.statistics",
     "JUNGFRAU_DARK": "_dark.detectors",
     "LPD_DARK": "_dark.detectors",
@@ -80,6 +83,7 @@ _HOME = {
     "characterise_dssc": "_dark.detectors",
     "characterise_jungfrau": "_dark.detectors",
     "characterise_lpd": "_dark.detectors",
+    "dark_runs": "_dark.runs",
     "AGIPDConditions": "_constants",
     "AGIPDConstants": "_agipd_constants",
     "AGIPDOptions": "_agipd_options",
