@@ -374,6 +374,19 @@ def test_killed_in_the_middle(three, dies_at):
     assert [fault.rpartition(": ")[2] for fault in three.check()] == ["begun, not finished"]
 
 
+def test_a_full_disk_leaves_nothing_behind(three, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    for name in ("fsync", "replace"):
+        with monkeypatch.context() as patch, pytest.raises(OSError, match="No space left"):
+            patch.setattr(f"os.{name}", full)
+            three.inject("Offset", dark(9), **MODULE, conditions=DSSC, begin=NOON)
+    assert len(three) == len(Constants(three.folder)) == 3
+    assert len(list(three.folder.rglob("*.h5"))) == 3
+    assert three.check() == []
+
+
 def test_a_damaged_record_is_said(three):
     record = min((three.folder / "index").iterdir())
     record.write_text("{half")

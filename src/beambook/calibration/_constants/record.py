@@ -48,7 +48,8 @@ class Index:
     def constants(self) -> list[Constant]:
         """All versions that there are now, in no order."""
         self._refresh()
-        return [c for c in self._known.values() if c is not None]
+        known = list(self._known.values())  # at once: another thread may be adding to it
+        return [constant for constant in known if constant is not None]
 
     def unfinished(self) -> list[Path]:
         """Records of versions that are being written now, or of which the writing was cut off."""
@@ -69,15 +70,16 @@ class Index:
             )
 
     def _read(self, name: str) -> bool:
-        """Take up a record; False if it is damaged."""
-        content = (self.folder / name).read_bytes()
-        if not content:  # a name is reserved: the version is being written, or never was
-            return True
+        """Take up a record; False if it cannot be read."""
         try:
-            self._known[name] = _constant(json.loads(content), self.root)
-        except (ValueError, TypeError, KeyError):
+            content = (self.folder / name).read_bytes()
+            if content:  # else a name is reserved: the version is being written, or never was
+                self._known[name] = _constant(json.loads(content), self.root)
+        except FileNotFoundError:  # given back in the meantime
+            return True
+        except (OSError, ValueError, TypeError, KeyError):
             self._known[name] = None
-        return self._known[name] is not None
+        return self._known.get(name, True) is not None
 
     def reserve(self) -> int:
         """A number that no other version has or will have: µs since 1970, as it is now or later."""

@@ -224,8 +224,8 @@ class Constants(Described):
             constant = replace(constant, sha256=sha256)
             self._index.add(constant)
         except BaseException:
-            path.unlink(missing_ok=True)
             self._index.release(number)
+            path.unlink(missing_ok=True)
             raise
         return constant
 
