@@ -379,9 +379,10 @@ def test_a_full_disk_leaves_nothing_behind(three, monkeypatch):
         raise OSError(28, "No space left on device")
 
     for name in ("fsync", "replace"):
-        with monkeypatch.context() as patch, pytest.raises(OSError, match="No space left"):
+        with monkeypatch.context() as patch:
             patch.setattr(f"os.{name}", full)
-            three.inject("Offset", dark(9), **MODULE, conditions=DSSC, begin=NOON)
+            with pytest.raises(OSError, match="No space left"):
+                three.inject("Offset", dark(9), **MODULE, conditions=DSSC, begin=NOON)
     assert len(three) == len(Constants(three.folder)) == 3
     assert len(list(three.folder.rglob("*.h5"))) == 3
     assert three.check() == []
