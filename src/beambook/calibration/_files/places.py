@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from beambook.card import Card, Described
 from beambook.data import find_proposal
 from beambook.data._layout import proposal_above
 from beambook.errors import ParameterError, RunNotFound
@@ -12,8 +13,8 @@ from beambook.errors import ParameterError, RunNotFound
 __all__ = ["RunPlaces", "run_places"]
 
 
-@dataclass(frozen=True)
-class RunPlaces:
+@dataclass(frozen=True, repr=False)
+class RunPlaces(Described):
     """Folders that correcting a run has to do with.
 
     Attributes
@@ -32,6 +33,14 @@ class RunPlaces:
     out: Path
     metadata: Path
     constants: Path | None
+
+    def card(self) -> Card:
+        """The four folders."""
+        facts = {"raw": self.raw, "corrected": self.out, "metadata": self.metadata}
+        said = {name: str(path) for name, path in facts.items()}
+        return Card(
+            "Places", self.raw.name, {**said, "constants": str(self.constants or "unknown")}
+        )
 
 
 def run_places(

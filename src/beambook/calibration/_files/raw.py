@@ -112,7 +112,7 @@ class RawFile:
         """
         edges = np.concatenate([[0], np.cumsum(self.rows * self.per_row)])
         number = max(1, round(int(edges[-1]) / chunk_size))
-        wanted = np.arange(number + 1) * (edges[-1] / number)
+        wanted = np.arange(number + 1) * int(edges[-1]) // number
         cuts = np.unique(np.searchsorted(edges, wanted, side="left"))
         return tuple(slice(a, b) for a, b in pairwise(cuts.tolist()))
 
