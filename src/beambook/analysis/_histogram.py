@@ -85,7 +85,7 @@ class Histogram(Reduction):
         left = [machine.left_out for machine in machines.values()]
         frames = {} if len(coords) > len(axes) else {"frames": self.frames[None]}
         return self.watched.labelled(
-            {part: machine.counts[0] for part, machine in machines.items()},
+            {part: machine.counts[0].copy() for part, machine in machines.items()},
             ("bin",),
             name="counts",
             coords=coords,
