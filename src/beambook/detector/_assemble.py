@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -10,8 +11,10 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from beambook.data._cached_property import cached_property
 from beambook.data._reading.threads import Job, share, thread_count
 from beambook.detector._frames import Frames
+from beambook.detector._pages import empty
 from beambook.detector._place_kernel import fill, place
 from beambook.detector._placement import Placement
 from beambook.errors import DataError
@@ -23,6 +26,7 @@ __all__ = ["assemble"]
 
 WORDS = {1: np.uint8, 2: np.uint16, 4: np.uint32, 8: np.uint64}
 AT_ONCE = 4  # frames of a piece of work
+CACHE = 32 << 20  # bytes; about what processors have
 
 
 def assemble(
@@ -108,9 +112,9 @@ def _by_extra_geom(given: Frames, geometry: Geometry, out: NDArray[Any] | None) 
 def _placed(
     given: Frames, placement: Placement, out: NDArray[Any] | None, threads: int | None
 ) -> NDArray[Any]:
-    picture = np.empty((*given.lead, *placement.shape), given.values.dtype) if out is None else out
+    picture = empty((*given.lead, *placement.shape), given.values.dtype) if out is None else out
     gaps = placement.gaps if out is None else placement.gaps[:0]
-    work = partial(_place_frames, given.values, picture, placement.tiles, gaps)
+    work = _Placing(given.values, picture, placement.tiles, gaps)
     frames = list(np.ndindex(given.lead))
     size = int(np.prod(placement.shape)) * picture.dtype.itemsize
     jobs = [
@@ -121,32 +125,46 @@ def _placed(
     return picture
 
 
-def _place_frames(
-    values: NDArray[Any],
-    out: NDArray[Any],
-    tiles: NDArray[np.int64],
-    gaps: NDArray[np.int64],
-    frames: list[tuple[int, ...]],
-) -> None:
-    """Place some frames; each is turned into what `place` takes, which as a rule it is."""
-    word = WORDS[out.dtype.itemsize]
-    nothing = np.zeros(1, out.dtype)
-    if out.dtype.kind == "f":
-        nothing[:] = np.nan
-    empty = nothing.view(word)[0]
-    size = out.dtype.itemsize
-    in_lines = out.strides[-1] == size
-    for frame in frames:
-        source = _contiguous(values[frame].astype(out.dtype, copy=False))
-        picture = out[frame] if in_lines else out[frame].copy()
-        address = picture.ctypes.data
-        if len(gaps):
-            fill(address, picture.strides[0], gaps, size, empty)
-        place(
-            source.ctypes.data, source.strides[0], address, picture.strides[0], tiles, size, empty
-        )
-        if not in_lines:
-            out[frame] = picture
+@dataclass(frozen=True)
+class _Placing:
+    """Frames, and pictures to put them into."""
+
+    values: NDArray[Any]
+    out: NDArray[Any]
+    tiles: NDArray[np.int64]
+    gaps: NDArray[np.int64]
+
+    def __call__(self, frames: list[tuple[int, ...]]) -> None:
+        """Place some of the frames."""
+        room = np.empty(max(self.out.shape[-2:]), self.out.dtype)  # for a line of a tile
+        for frame in frames:
+            source = _contiguous(self.values[frame].astype(self.out.dtype, copy=False))
+            self._place(source, self.out[frame], room)
+
+    def _place(self, source: NDArray[Any], out: NDArray[Any], room: NDArray[Any]) -> None:
+        size = out.dtype.itemsize
+        picture = out if out.strides[-1] == size else out.copy()  # lines have to be contiguous
+        gap = self.gap
+        if len(self.gaps):
+            fill(picture.ctypes.data, picture.strides[0], self.gaps, size, gap)
+        addresses = source.ctypes.data, picture.ctypes.data, room.ctypes.data
+        steps = source.strides[0], picture.strides[0]
+        place(addresses, steps, self.tiles, size, gap, self.past_cache)
+        if picture is not out:
+            out[...] = picture
+
+    @cached_property
+    def gap(self) -> Any:
+        """What is in gaps, as bits."""
+        nothing = np.zeros(1, self.out.dtype)
+        if self.out.dtype.kind == "f":
+            nothing[:] = np.nan
+        return nothing.view(WORDS[self.out.dtype.itemsize])[0]
+
+    @property
+    def past_cache(self) -> bool:
+        """Whether the pictures are too large to be still in the cache when they are looked at."""
+        return self.out.nbytes > CACHE
 
 
 def _contiguous(modules: NDArray[Any]) -> NDArray[Any]:

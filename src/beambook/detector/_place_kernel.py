@@ -7,57 +7,96 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from beambook.detector._vector import copy_line, move, put, reverse8, transpose8
+from beambook.detector._vector import (
+    copy_line,
+    fetch,
+    move,
+    put,
+    reverse8,
+    settle,
+    stream64,
+    transpose8,
+)
 from beambook.machine_code import compiled
 
 __all__ = ["fill", "place", "rectangles"]
 
+LINE = 64  # bytes of a line of the processor's cache
+
 
 @compiled(boundscheck=False)
 def place(
-    source: int,
-    module_step: int,
-    out: int,
-    line_step: int,
+    addresses: tuple[int, int, int],
+    steps: tuple[int, int],
     tiles: NDArray[np.int64],
     size: int,
     pixel: Any,
+    past_cache: bool,  # noqa: FBT001 numba has no keyword-only arguments
 ) -> None:
     """Copy the tiles of a frame, the later over the earlier.
 
     Parameters
     ----------
-    source : int
-        Address of the first pixel of the first module; each module's pixels are contiguous.
-    module_step : int
-        Bytes from module to module.
-    out : int
-        Address of the picture's first pixel.
-    line_step : int
-        Bytes from line to line of the picture.
+    addresses : tuple of int
+        Of the first pixel of the first module, of the picture's first pixel, and of room for a
+        line of a tile. Each module's pixels are contiguous, and so is each line of the picture.
+    steps : tuple of int
+        Bytes from module to module, and from line to line of the picture.
     tiles : ndarray (tile, 8) int64
         See `rectangles`.
     size : int
         Bytes of a pixel.
     pixel : unsigned integer scalar
         Of this size.
+    past_cache : bool
+        Whether the picture goes to memory at once, as the cache is too small for it anyway.
     """
-    for number in range(tiles.shape[0]):
+    source, out, room = addresses
+    module_step, line_step = steps
+    last = tiles.shape[0] - 1
+    for number in range(last + 1):
         module, first, y, x, height, width, down, right = tiles[number]
         read = source + module * module_step + first * size
         write = out + y * line_step + x * size
         if right == 1:
             for line in range(height):
-                copy_line(read + line * down * size, write + line * line_step, width * size)
+                to = write + line * line_step
+                if past_cache:
+                    _stream(read + line * down * size, to, width * size)
+                else:
+                    copy_line(read + line * down * size, to, width * size)
         elif right == -1:
             for line in range(height):
-                _reversed(read + line * down * size, write + line * line_step, width, size, pixel)
+                to = write + line * line_step
+                if past_cache:
+                    _reverse(read + line * down * size, room, width, size, pixel)
+                    _stream(room, to, width * size)
+                else:
+                    _reverse(read + line * down * size, to, width, size, pixel)
         else:
-            _turned(read, write, line_step, height, width, down, right, size, pixel)
+            following = tiles[min(number + 1, last)]
+            ahead = source + following[0] * module_step + following[1] * size
+            _turn(read, write, line_step, tiles[number], ahead, size, pixel)
+    if past_cache:
+        settle()
 
 
 @compiled(boundscheck=False)
-def _reversed(read: int, write: int, width: int, size: int, pixel: Any) -> None:
+def _stream(read: int, write: int, length: int) -> None:
+    """Copy bytes; whole lines of the cache go past it."""
+    start = -write % LINE
+    if length < 2 * LINE:
+        start = length
+    copy_line(read, write, start)
+    while start + LINE <= length:
+        stream64(read + start, write + start)
+        start += LINE
+    copy_line(read + start, write + start, length - start)
+
+
+@compiled(boundscheck=False)
+def _reverse(read: int, write: int, width: int, size: int, pixel: Any) -> None:
+    """Copy a line from its right end to its left; `read` is where the right end is."""
     whole = width // 8 * 8
     for i in range(0, whole, 8):
         reverse8(read - (i + 7) * size, write + i * size, pixel)
@@ -66,13 +105,17 @@ def _reversed(read: int, write: int, width: int, size: int, pixel: Any) -> None:
 
 
 @compiled(boundscheck=False)
-def _turned(
-    read: int, write: int, line_step: int,
-    height: int, width: int, down: int, right: int, size: int, pixel: Any,
-) -> None:  # fmt: skip
-    """Lines of the module become columns of the picture."""
+def _turn(
+    read: int, write: int, line_step: int, tile: Any, ahead: int, size: int, pixel: Any
+) -> None:
+    """Lines of the module become columns of the picture.
+
+    The processor does not guess that the next tile, at `ahead`, is read after this one.
+    """
+    height, width, down, right = tile[4], tile[5], tile[6], tile[7]
     if down == -1:  # from the bottom up it is +1
         read -= (height - 1) * size
+        ahead -= (height - 1) * size
         write += (height - 1) * line_step
         line_step = -line_step
         down = 1
@@ -81,6 +124,9 @@ def _turned(
     step = right * size
     for j in range(0, tall, 8):
         for i in range(0, wide, 8):
+            if j * size % LINE == 0:
+                for k in range(i, i + 8):
+                    fetch(ahead + j * size + k * step)
             transpose8(
                 read + j * size + i * step, step, write + j * line_step + i * size, line_step, pixel
             )

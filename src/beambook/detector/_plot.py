@@ -49,7 +49,8 @@ def plot(
     Parameters
     ----------
     frame : ndarray or xarray.DataArray, (module, slow_scan, fast_scan)
-        Of raw AGIPD data, which has an axis ``data_gain``, the analogue plane is drawn. Name and units on the colour bar are those of the data.
+        Name and units on the colour bar are those of the data. Of raw AGIPD data, which has an
+        axis ``data_gain``, the analogue plane is drawn.
     geometry : Geometry
     ax : matplotlib.axes.Axes, optional
         A new figure by default.

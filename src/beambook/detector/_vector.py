@@ -19,7 +19,7 @@ from llvmlite import ir  # type: ignore[import-untyped]
 from numba import types
 from numba.extending import intrinsic
 
-__all__ = ["copy_line", "move", "put", "reverse8", "transpose8"]
+__all__ = ["copy_line", "fetch", "move", "put", "reverse8", "settle", "stream64", "transpose8"]
 
 LANES = 8
 INT32 = ir.IntType(32)
@@ -121,10 +121,54 @@ def _copy_line(_typing: Any, source: Any, out: Any, size: Any) -> Any:
     return types.void(types.intp, types.intp, types.intp), code
 
 
+def _stream64(_typing: Any, source: Any, out: Any) -> Any:
+    """Copy 64 bytes, a line of the cache, past the cache; `out` is a multiple of 64.
+
+    A line that is written as a whole need not be read from memory before.
+    """
+
+    def code(context: Any, builder: Any, _signature: Any, args: Any) -> Any:
+        line = ir.VectorType(INT32, 16).as_pointer()
+        value = builder.load(builder.inttoptr(args[0], line), align=1)
+        stored = builder.store(value, builder.inttoptr(args[1], line), align=64)
+        yes = builder.module.add_metadata([ir.Constant(INT32, 1)])
+        stored.set_metadata("nontemporal", yes)
+        return context.get_dummy_value()
+
+    return types.void(types.intp, types.intp), code
+
+
+def _fetch(_typing: Any, address: Any) -> Any:
+    """Ask for a line of the cache that will be read soon."""
+
+    def code(context: Any, builder: Any, _signature: Any, args: Any) -> Any:
+        byte = ir.IntType(8).as_pointer()
+        kind = ir.FunctionType(ir.VoidType(), [byte, INT32, INT32, INT32])
+        function = builder.module.declare_intrinsic("llvm.prefetch", [byte], fnty=kind)
+        to_read, keep, data = (ir.Constant(INT32, n) for n in (0, 3, 1))
+        builder.call(function, [builder.inttoptr(args[0], byte), to_read, keep, data])
+        return context.get_dummy_value()
+
+    return types.void(types.intp), code
+
+
+def _settle(_typing: Any) -> Any:
+    """What went past the cache is in memory before other threads go on."""
+
+    def code(context: Any, builder: Any, _signature: Any, _args: Any) -> Any:
+        builder.fence("seq_cst")
+        return context.get_dummy_value()
+
+    return types.void(), code
+
+
 Moves = Callable[..., None]  # as mypy sees what numba makes
 
 copy_line: Moves = intrinsic(_copy_line)
 move: Moves = intrinsic(_move)
 put: Moves = intrinsic(_put)
+fetch: Moves = intrinsic(_fetch)
 reverse8: Moves = intrinsic(_reverse8)
+settle: Moves = intrinsic(_settle)
+stream64: Moves = intrinsic(_stream64)
 transpose8: Moves = intrinsic(_transpose8)
