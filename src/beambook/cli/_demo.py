@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,21 +13,33 @@ from beambook.cli._terminal import ProgressLine, say, say_files, shown
 from beambook.events import Progress
 from beambook.recipe import Execution, execute
 
+if TYPE_CHECKING:
+    from beambook.recipe import Performance
+
 __all__ = ["demo"]
 
 RUN = 487
 TRAINS = 1200  # two minutes of beam: enough to tell nickel's two inflection points apart
+DETECTOR: dict[str, Any] = {"modules": 4, "frames": 4, "trains": 20, "dark_trains": 30, "sequences": 2}
+DARKS = {"run_high": 6, "run_med": 7, "run_low": 8}
+LIT = 9
 OFFSETS = {"i0_offset": 12.0, "i1_offset": -8.0}  # of a made run; a real one has a dark run for it
 
 
 @click.command()
 @click.argument("folder", metavar="[DIR]", default="demo", type=click.Path(path_type=Path))
-def demo(folder: Path) -> int:
+@click.option("--detector", is_flag=True, help="Calibrate a detector instead of a spectrum.")
+def demo(folder: Path, detector: bool) -> int:
     """Write a facility-format proposal into DIR (demo), measure a spectrum on it, report.
 
     The beam and the detectors are simulated; the absorption is that of a nickel foil as measured
-    at a synchrotron, so that what comes out can be held against the truth.
+    at a synchrotron, so that what comes out can be held against the truth. With --detector: dark
+    runs and a run with light of a quarter of an AGIPD1M, which are characterised and corrected.
     """
+    return _calibration(folder) if detector else _spectrum(folder)
+
+
+def _spectrum(folder: Path) -> int:
     started = time.monotonic()
     proposal = _proposal(folder)
     say(f"Proposal   {shown(proposal)}")
@@ -48,20 +61,53 @@ def demo(folder: Path) -> int:
     return 0 if execution.status == "done" else 1
 
 
-def _proposal(folder: Path) -> Path:
+def _calibration(folder: Path) -> int:
+    started = time.monotonic()
+    proposal = _proposal(folder, "p900075")
+    say(f"Proposal   {shown(proposal)}")
+    where = {"proposal": str(proposal.resolve())}
+    files: list[Path] = []
+    for recipe, runs in (("agipd-dark", DARKS), ("agipd-correct", {"run": LIT})):
+        performance = _perform(recipe, {**where, **runs}, folder)
+        say(f"{recipe:10s} {shown(performance.path)}  {performance.status}")
+        files += [performance.path / f"report.{kind}" for kind in ("html", "pdf")]
+        if performance.status != "done":
+            break
+    say(f"\nAll in {time.monotonic() - started:.0f} s. Open the reports, then try:")
+    say(f"  → export BEAMBOOK_DATA={(folder / 'data').absolute()}")
+    say(f"  → beambook show {performance.path}")
+    say(f"  → beambook run agipd-correct proposal=900075 run={LIT} --on slurm")
+    say_files(file for file in files if file.is_file())
+    return 0 if performance.status == "done" else 1
+
+
+def _perform(recipe: str, values: dict[str, Any], folder: Path) -> Performance:
+    from beambook.recipe import perform
+
+    progress = ProgressLine()
+    performance = perform(recipe, values, into=folder / "executions", reporter=progress)
+    progress.close()
+    return performance
+
+
+def _proposal(folder: Path, name: str = "p900074") -> Path:
     """The demo proposal: there from an earlier demo, or written now."""
-    from beambook.testing import make_proposal  # a demo is the one command that makes data
+    # A demo is the one command that makes data.
+    from beambook.testing import make_detector_proposal, make_proposal
 
     data = folder / "data"
-    found = sorted(data.glob("*/*/p900074"))
+    found = sorted(data.glob(f"*/*/{name}"))
     if found:
         return found[0]
     progress = ProgressLine()
     progress(Progress("demo", 0, 0, f"writing a proposal into {data}"))
     data.mkdir(parents=True, exist_ok=True)
-    proposal = Path(make_proposal(data, trains=TRAINS))
+    if name == "p900074":
+        proposal = make_proposal(data, trains=TRAINS)
+    else:
+        proposal = make_detector_proposal(data, **DETECTOR, reporter=progress)
     progress.close()
-    return proposal
+    return Path(proposal)
 
 
 def _say_results(execution: Execution) -> None:
