@@ -136,6 +136,8 @@ def test_agipd_settings_that_tell_nothing(tmp_path):
     folder = write(tmp_path, "", [], [], {"MID_EXP_AGIPD1M1/MDL/FPGA_COMP": fpga})
     with pytest.raises(DataError, match="setupr 5 with patternTypeIndex 1"):
         conditions_of(open_run(folder), "MID_DET_AGIPD1M-1")
+    known = {"gain_setting": 1, "sensor_bias_voltage": 300}
+    assert conditions_of(open_run(folder), "MID_DET_AGIPD1M-1", **known).gain_setting == 1
 
 
 def test_which_of_two_devices(tmp_path):

@@ -8,9 +8,9 @@ from beambook.calibration._constants.conditions import (
     JungfrauConditions,
     LPDConditions,
 )
-from beambook.calibration._constants.conditions_of import conditions_of
 from beambook.calibration._constants.constant import Constant
 from beambook.calibration._constants.metadata import Metadata, read_metadata, write_metadata
+from beambook.calibration._constants.of_run import conditions_of
 from beambook.calibration._constants.source import (
     ConstantSource,
     MissingConstant,

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from hashlib import file_digest
 from pathlib import Path
 from typing import Any
 
-import h5py
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from beambook.calibration._constants.axes import canonical, default_dims, stored_type
 from beambook.calibration._constants.conditions import Conditions
 from beambook.calibration._constants.constant import Constant
 from beambook.calibration._constants.match import (
@@ -27,9 +22,16 @@ from beambook.calibration._constants.match import (
     nearest,
     utc,
 )
-from beambook.calibration._constants.record import Index, beside
+from beambook.calibration._constants.record import Index
+from beambook.calibration._constants.version_file import (
+    check_name,
+    checked,
+    fault,
+    file_name,
+    write,
+)
 from beambook.card import Card, Described, Table
-from beambook.errors import ConstantNotFound, DataError, ParameterError
+from beambook.errors import ConstantNotFound
 
 __all__ = ["Constants"]
 
@@ -51,6 +53,7 @@ class Constants(Described):
     Examples
     --------
     >>> import tempfile
+    >>> import numpy as np
     >>> from beambook.calibration._constants import AGIPDConditions
     >>> constants = Constants(tempfile.mkdtemp())
     >>> conditions = AGIPDConditions(300, 2, 4.5, gain_setting=0, gain_mode=0)
@@ -199,11 +202,11 @@ class Constants(Described):
             A name cannot be that of a file, or a time has no zone.
         """
         for name in (calibration, physical_name):
-            _check_name(name)
+            check_name(name)
         wanted = conditions.parameters(calibration)
-        values, axes = _checked(calibration, array, dims, conditions)
+        values, axes = checked(calibration, array, dims, conditions)
         number = self._index.reserve()
-        path = self.folder / _file_name(conditions.detector_type, physical_name, number)
+        path = self.folder / file_name(conditions.detector_type, physical_name, number)
         constant = Constant(
             calibration,
             detector,
@@ -220,7 +223,7 @@ class Constants(Described):
             raw_data,
         )
         try:
-            sha256 = _write(constant, values, axes)
+            sha256 = write(constant, values, axes)
             constant = replace(constant, sha256=sha256)
             self._index.add(constant)
         except BaseException:
@@ -236,7 +239,7 @@ class Constants(Described):
 
         Versions that were begun and are not there (yet) are named too; they do no harm.
         """
-        wrong = [f"{c.path}: {fault}" for c in self if (fault := _fault(c))]
+        wrong = [f"{c.path}: {why}" for c in self if (why := fault(c))]
         return wrong + [f"{path}: begun, not finished" for path in self._index.unfinished()]
 
     def card(self) -> Card:
@@ -281,72 +284,6 @@ def _nothing(store: Constants, known: list[Constant]) -> str:
         return "There is no such folder."
     places = sorted({f"{c.detector} {c.module}" for c in known})
     return f"It has constants of {', '.join(places[:3]) or 'nothing'}{' …' * (len(places) > 3)}."
-
-
-def _check_name(name: str) -> None:
-    if not name or name != name.strip(". ") or any(c in name for c in "/\\\0\n"):
-        raise ParameterError(f"{name!r} cannot be part of a file's name")
-
-
-def _checked(
-    calibration: str, array: ArrayLike, dims: tuple[str, ...] | None, conditions: Conditions
-) -> tuple[NDArray[Any], tuple[str, ...]]:
-    given = np.asarray(array)
-    names = dims or default_dims(given.ndim)
-    values, axes = canonical(given, names, stored_type(calibration))
-    sizes = dict(zip(axes, values.shape, strict=True))
-    pixels = (sizes.get("slow_scan"), sizes.get("fast_scan"))
-    if pixels != conditions.module_shape:
-        raise DataError(
-            f"{calibration} with the shape {given.shape} does not have the "
-            f"{conditions.module_shape} pixels of a module of {conditions.kind}"
-        )
-    return values, axes
-
-
-def _file_name(detector_type: str, physical_name: str, number: int) -> Path:
-    seconds, fraction = divmod(number, 10**6)
-    folder = Path("xfel/cal", detector_type.lower(), physical_name.lower())
-    return folder / f"cal.{seconds}.{fraction:06d}.h5"
-
-
-def _write(constant: Constant, values: NDArray[Any], axes: tuple[str, ...]) -> str:
-    """Write the file as a whole; its number is in its name, so that no other is there.
-
-    Returns
-    -------
-    str
-        Its SHA-256.
-    """
-    constant.path.parent.mkdir(parents=True, exist_ok=True)
-    with beside(constant.path) as temporary:
-        with h5py.File(temporary, "x", locking=False) as file:
-            _fill(file, constant, values, axes)
-        with open(temporary, "rb") as stored:
-            return file_digest(stored, "sha256").hexdigest()
-
-
-def _fill(file: h5py.File, constant: Constant, values: NDArray[Any], axes: tuple[str, ...]) -> None:
-    group = file.create_group(constant.dataset)
-    # HDF5 compares the checksum of each chunk whenever it is read, by whatever program.
-    packing = {"compression": "gzip", "compression_opts": 1} if values.dtype.kind == "u" else {}
-    chunks = (1,) * (values.ndim - 2) + values.shape[-2:]
-    data = group.create_dataset("data", data=values, chunks=chunks, fletcher32=True, **packing)
-    data.attrs["dims"] = list(axes)
-    group.attrs["begin_at"] = constant.begin.isoformat()
-    group.attrs["detector"] = constant.detector
-    group.attrs["karabo_da"] = constant.module
-    group.attrs["raw_data_location"] = constant.raw_data
-    group.attrs["conditions"] = json.dumps(dict(constant.conditions))
-
-
-def _fault(constant: Constant) -> str:
-    try:
-        with constant.path.open("rb") as file:
-            same = file_digest(file, "sha256").hexdigest() == constant.sha256
-    except OSError as error:
-        return str(error.strerror)
-    return "" if same else "not the contents that were injected"
 
 
 def _span(constants: list[Constant]) -> str:
