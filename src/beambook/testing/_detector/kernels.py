@@ -150,8 +150,9 @@ def expose(
     stages : ndarray (frames, slow, fast) of uint8
     out : ndarray (frames, slow, fast) of uint16
     """
-    offset, cell_offset, spread, noise, gain, cell_gain = pixels
-    places = np.empty(offset.shape[0], np.int64)
+    gain, cell_gain = pixels[4], pixels[5]
+    places = np.empty(gain.shape[0], np.int64)
+    base = max(forced, 0)
     for f in range(counts.shape[0]):
         c = cells[f]
         for s in range(counts.shape[1]):
@@ -159,19 +160,49 @@ def expose(
             for g in range(len(places)):
                 places[g] = _place(keys[0], g + 4 * c, s)
             row = common[f, s // asic[0]]
+            # All pixels as if they saw nothing, then those that did: the first is fast.
+            _dark_row(s, c, base, pixels, row, asic[1], saturation, pool, places, place, out[f, s])
+            stages[f, s] = base
             for x in range(counts.shape[2]):
+                if counts[f, s, x] == 0:
+                    continue
                 n = np.float32(counts[f, s, x])
-                g = forced
+                g = base
                 if forced < 0:
                     g = _stage(n, gain, cell_gain, switch, c, s, x)
-                value = offset[g, s, x] + cell_offset[g, c] + spread * pool[places[g] + x]
-                value += n * gain[g, s, x] * cell_gain[c] + noise[g, s, x] * pool[place + x]
-                if noise[g, s, x] > 0:  # a dead pixel does not even have a common mode
-                    value += row[x // asic[1]]
+                dark = _dark(s, c, g, pixels, row[x // asic[1]], pool, places[g], place, x)
                 stages[f, s, x] = g
-                out[f, s, x] = np.uint16(
-                    min(max(value + np.float32(0.5), np.float32(0)), saturation)
-                )
+                out[f, s, x] = _word(dark + n * gain[g, s, x] * cell_gain[c], saturation)
+
+
+@compiled(inline="always")
+def _dark(
+    s: Any, c: Any, g: Any, pixels: Any, common: Any, pool: Any, fixed: Any, place: Any, x: Any
+) -> Any:
+    """Value of a pixel that saw nothing."""
+    offset, cell_offset, spread, noise = pixels[0], pixels[1], pixels[2], pixels[3]
+    value = offset[g, s, x] + cell_offset[g, c] + spread * pool[fixed + x]
+    value += noise[g, s, x] * pool[place + x]
+    # A dead pixel does not even have a common mode.
+    return value + (common if noise[g, s, x] > 0 else np.float32(0))
+
+
+@compiled(inline="always")
+def _word(value: Any, saturation: Any) -> Any:
+    return np.uint16(min(max(value + np.float32(0.5), np.float32(0)), saturation))
+
+
+@compiled()
+def _dark_row(
+    s: Any, c: Any, g: Any, pixels: Any, row: Any, width: Any, saturation: Any, pool: Any,
+    places: Any, place: Any, out: Any,
+) -> None:  # fmt: skip
+    fixed = places[g]
+    for a in range(len(out) // width):
+        common = row[a]
+        for x in range(a * width, (a + 1) * width):
+            value = _dark(s, c, g, pixels, common, pool, fixed, place, x)
+            out[x] = _word(value, saturation)
 
 
 @compiled()
