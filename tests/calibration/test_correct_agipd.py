@@ -228,6 +228,31 @@ def test_slopes_of_pulsed_charges_join_medium_to_high_gain():
     )
 
 
+def test_slopes_of_a_current_source_are_ratios(raw, given_constants):
+    rng = np.random.default_rng(11)
+    slopes = np.zeros((8, CELLS, *SHAPE), "f4")
+    slopes[6], slopes[7] = rng.normal(30, 1, slopes[6].shape), rng.normal(4, 0.1, slopes[6].shape)
+    slopes[6, :, 0, 0] = np.nan
+    mine = {key: given_constants[key] for key in ("Offset", "ThresholdsDark")}
+    constants = AGIPDConstants.from_mapping({**mine, "SlopesCS": slopes})
+    options = replace(BARE, rel_gain=True, rel_gain_mode="CS", cs_mg_adjust=500.0)
+    ours = correct_agipd(raw, CELL_NUMBERS, constants, options=options)
+    scale = np.stack([np.ones_like(slopes[6]), slopes[6], slopes[6] * slopes[7]])
+    shift = np.full_like(slopes[6], 500)
+    data, gain, _ = plain.agipd(
+        raw, CELL_NUMBERS, mine["Offset"], mine["ThresholdsDark"], scale=scale, shift=shift
+    )
+    np.testing.assert_array_equal(ours.gain, gain)
+    failed = (ours.mask & BadPixels.CI_EVAL_ERROR) != 0
+    np.testing.assert_array_equal(failed[:, 0, 0], gain[:, 0, 0] > 0)
+    assert not failed[:, 1:].any()
+    np.testing.assert_allclose(ours.data[:, 1:], data[:, 1:], rtol=1e-5, atol=0.01)
+    off = replace(options, rel_gain_mode="off")
+    same = correct_agipd(raw, CELL_NUMBERS, constants, options=off)
+    bare = correct_agipd(raw, CELL_NUMBERS, constants, options=BARE)
+    np.testing.assert_array_equal(same.data, bare.data)
+
+
 def test_xray_gain_is_absolute_or_relative(raw, constants, given_constants):
     plain_adu = correct_agipd(raw, CELL_NUMBERS, constants, options=BARE).data
     slopes = given_constants["SlopesFF"]

@@ -66,10 +66,16 @@ def _known_stages(gain: Any, above: Any, low: Any) -> None:
 
 
 @compiled(boundscheck=False)
-def _shift_medium(shift: Any, above: Any, low: Any, data: Any) -> None:
-    """Add to pixels in medium gain."""
+def _of_medium(shift: Any, above: Any, low: Any, out: Any) -> None:
+    """Bits of `shift` for pixels in medium gain, else of 0; all int32."""
+    for i in range(len(out)):
+        out[i] = shift[i] & above[i] & ~low[i]
+
+
+@compiled(boundscheck=False)
+def _add(what: Any, data: Any) -> None:
     for i in range(len(data)):
-        data[i] += shift[i] if above[i] & ~low[i] else np.float32(0)
+        data[i] += what[i]
 
 
 @compiled(boundscheck=False)
@@ -118,7 +124,9 @@ def _finish(
         select(number[0, one, a:b], number[1, one, a:b], number[2, one, a:b], above, low, spare[0])
         multiply(spare[1], data)
     if what & SHIFT:
-        _shift_medium(shift[cell if len(shift) > 1 else 0, a:b], above, low, data)
+        added = shift[cell if len(shift) > 1 else 0, a:b]
+        _of_medium(added.view(np.int32), above, low, spare[0])
+        _add(spare[1], data)
     if what & SET_MINIMUM:
         _medium_not_below_zero(above, low, data)
     if what & PHOTONS:
