@@ -29,8 +29,9 @@ MOST_BIAS = 1000.0  # V; the second generation's device reads larger values at r
 def agipd(seen: Devices, known: Mapping[str, Any]) -> dict[str, Any]:
     """From the control devices; cells and rate else from the data."""
     comp = seen.main(device_pattern(seen.detector, FPGA), FPGA)
-    readers = _COMP if comp is not None else {}
-    found = {name: read(comp) for name, read in readers.items() if name not in known}
+    found: dict[str, Any] = {}
+    if comp is not None:
+        found = {name: read(comp) for name, read in _COMP.items() if name not in known}
     for name, read in (("memory_cells", _cells), ("acquisition_rate", _rate)):
         if not found.get(name) and name not in known:
             found[name] = first_told(seen, read)
@@ -85,10 +86,8 @@ def _rate(module: Source) -> float | None:
 
 def _bias(seen: Devices, comp: Source | None) -> int | None:
     domain = comp.source.partition("/")[0] if comp is not None else ""
-    same = (
-        rf"{re.escape(domain[:-1])}/PSC/HV" if domain else device_pattern(seen.detector, "/PSC/HV")
-    )
-    supply = seen.only(same)
+    usual = device_pattern(seen.detector, "/PSC/HV")
+    supply = seen.only(rf"{re.escape(domain[:-1])}/PSC/HV" if domain else usual)
     if supply is not None:
         keys = [k.removesuffix(".value") for k in supply.match_keys("channels.U*.voltage.value")]
         voltages = (single(supply, k, atol=1, rtol=1) for k in sorted(keys, key=_natural))
@@ -97,15 +96,12 @@ def _bias(seen: Devices, comp: Source | None) -> int | None:
 
 
 def _bias_2nd_generation(seen: Devices, domain: str) -> int | None:
-    pattern = (
-        rf"{re.escape(domain)}/FPGA/M_\d+"
-        if domain
-        else device_pattern(seen.detector, r"/FPGA/M_0")
-    )
+    usual = device_pattern(seen.detector, "/FPGA/M_0")
+    pattern = rf"{re.escape(domain)}/FPGA/M_\d+" if domain else usual
     for name in sorted(filter(re.compile(pattern).fullmatch, seen.run.control_sources)):
         values = seen.run[name, "highVoltage.target"].ndarray()
-        usual = values[values < MOST_BIAS]
-        if len(usual) and (bias := int(np.median(usual))) > 0:
+        possible = values[values < MOST_BIAS]
+        if len(possible) and (bias := int(np.median(possible))) > 0:
             return bias
     return None
 
