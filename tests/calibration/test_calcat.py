@@ -2,6 +2,8 @@
 
 import builtins
 import sys
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import extra.calibration.calcat
@@ -87,6 +89,47 @@ def test_state_of_before_is_not_made_up():
             "Offset10Hz", detector="FXE_XAD_JF1M", **JUNGFRAU,
             at="2024-03-04T12:33:28+00:00", snapshot_at="2024-03-04T12:33:28+00:00",
         )  # fmt: skip
+
+
+@pytest.fixture
+def answering():
+    """A server that gives the same answer to everything."""
+    servers = []
+
+    def serve(status, content):
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self):
+                self.send_response(status)
+                self.end_headers()
+                self.wfile.write(content)
+
+            def log_message(self, *_):
+                pass
+
+        servers.append(HTTPServer(("127.0.0.1", 0), Handler))
+        threading.Thread(target=servers[-1].serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{servers[-1].server_port}"
+        extra.calibration.setup_client(address, None, None, None)
+
+    yield serve
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+    if extra.calibration.calcat.global_client is not None:
+        extra.calibration.calcat.global_client.session.close()
+
+
+def test_a_detector_that_it_does_not_know(answering):
+    answering(200, b"[]")
+    with pytest.raises(ConstantNotFound, match="No detector with name FXE_XAD_JF7M"):
+        CalCat().query("Offset10Hz", detector="FXE_XAD_JF7M", **JUNGFRAU)
+
+
+def test_a_server_in_trouble(answering):
+    answering(500, b'{"info": "out of order"}')
+    with pytest.raises(BeambookError, match=r"does not answer: .*out of order") as caught:
+        retrieve(CalCat(), "FXE_XAD_JF1M", [1], ["Offset10Hz"], JUNGFRAU["conditions"])
+    assert not isinstance(caught.value, ConstantNotFound)  # else it would count as missing
 
 
 def test_a_server_that_does_not_answer():

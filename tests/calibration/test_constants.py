@@ -1,5 +1,6 @@
 """A folder of constants: versions, what answers a query, and that nothing is lost or half there."""
 
+import pickle
 import subprocess
 import sys
 import threading
@@ -235,6 +236,7 @@ def test_what_is_refused_leaves_nothing_behind(store, change, error):
 def test_file_is_laid_out_as_the_facilitys(store):
     values = np.random.default_rng(1).normal(size=(1, 3, 128, 512)).astype("f4")
     made = store.inject("Offset", values, **MODULE, conditions=DSSC, begin=NOON)
+    assert list(Constants(store.folder)) == [made]  # as another process finds it
     relative = made.path.relative_to(store.folder)
     assert relative.match("xfel/cal/dssc-type/dssc_m1/cal.*.h5")
     with h5py.File(made.path) as file:
@@ -245,6 +247,14 @@ def test_file_is_laid_out_as_the_facilitys(store):
     theirs = SingleConstant(relative, made.dataset, made.id, made.physical_name)
     np.testing.assert_array_equal(theirs.ndarray(store.folder), values)
     assert theirs.dimension_names(store.folder) == ("gain", "cell", "slow_scan", "fast_scan")
+
+
+def test_they_travel_to_other_processes(three):
+    found = retrieve(three, PLACE["detector"], [0, 1], ["Offset"], DSSC, NOON)
+    again = pickle.loads(pickle.dumps(found))
+    assert dict(again) == dict(found)
+    assert again.missing == found.missing
+    assert ask(pickle.loads(pickle.dumps(three)), at=NOON) == found["DSSC00"]["Offset"]
 
 
 def test_masks_are_whole_numbers(store):

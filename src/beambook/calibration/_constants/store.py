@@ -54,7 +54,7 @@ class Constants(Described):
     --------
     >>> import tempfile
     >>> import numpy as np
-    >>> from beambook.calibration._constants import AGIPDConditions
+    >>> from beambook.calibration import AGIPDConditions
     >>> constants = Constants(tempfile.mkdtemp())
     >>> conditions = AGIPDConditions(300, 2, 4.5, gain_setting=0, gain_mode=0)
     >>> module = {"detector": "SPB_DET_AGIPD1M-1", "module": "AGIPD00"}
