@@ -11,7 +11,6 @@ import numpy as np
 
 from beambook.calibration._select_kernel import (
     check_values,
-    mark_stages,
     multiply,
     select,
     subtract_from,
@@ -56,20 +55,34 @@ def _choose(high: Any, medium: Any, low: Any, limit: Any, value: Any, stage: Any
 
 
 @compiled(boundscheck=False)
-def _words(stage: Any, instead: Any, above: Any, low: Any, wrong: Any) -> None:
-    """Words of ones from stages; a wrong stage, 3 or more, is taken as `instead`."""
+def _words(stage: Any, instead: Any, above: Any, low: Any, gain: Any) -> Any:
+    """Words of ones, and the gain, from stages; a wrong one is taken as `instead`.
+
+    Returns
+    -------
+    int
+        Ones if any stage is wrong.
+    """
+    wrong = np.int32(0)
     for i in range(len(stage)):
         invalid = -np.int32(stage[i] > 2)
         used = stage[i] ^ ((stage[i] ^ instead) & invalid)
         above[i] = -np.int32(used > 0)
         low[i] = -np.int32(used > 1)
-        wrong[i] = invalid & np.int32(_WRONG_GAIN)
+        gain[i] = np.uint8(used)
+        wrong |= invalid
+    return wrong
 
 
 @compiled(boundscheck=False)
-def _add_bits(flags: Any, mask: Any) -> None:
+def _mark_wrong(stage: Any, mask: Any) -> Any:
+    """Set WRONG_GAIN_VALUE; gives how many."""
+    found = 0
     for i in range(len(mask)):
-        mask[i] |= flags[i]
+        invalid = stage[i] > 2
+        mask[i] |= -np.int32(invalid) & np.int32(_WRONG_GAIN)
+        found += invalid
+    return found
 
 
 @compiled(boundscheck=False)
@@ -129,7 +142,7 @@ def correct_frames(
     bits, number = data.view(np.int32), offset.view(np.int32)
     factors = scale.view(np.int32)
     size = b - a
-    above, low, wrong = np.empty(size, np.int32), np.empty(size, np.int32), np.empty(size, np.int32)
+    above, low = np.empty(size, np.int32), np.empty(size, np.int32)
     stage, value = np.empty(size, np.int32), np.empty(size, np.uint16)
     scratch = np.empty(size, np.int32)
     factor = scratch.view(np.float32)
@@ -145,8 +158,7 @@ def correct_frames(
             _read(
                 kind, raw[f, :, a:b], beside[f if kind == BESIDE else 0, a:b], limit, value, stage
             )
-            _words(stage, instead, above, low, wrong)
-            mark_stages(above, low, gain[f, a:b])
+            wrong = _words(stage, np.int32(instead), above, low, gain[f, a:b])
             select(number[0, by, a:b], number[one, by, a:b], number[two, by, a:b],
                    above, low, mine)  # fmt: skip
             subtract_from(value, data[f, a:b])
@@ -156,10 +168,9 @@ def correct_frames(
                 multiply(factor, data[f, a:b])
             select(bad[0, flagged, a:b], bad[one, flagged, a:b], bad[two, flagged, a:b],
                    above, low, mask[f, a:b])  # fmt: skip
-            _add_bits(wrong, mask[f, a:b])
+            if wrong:
+                invalid += _mark_wrong(stage, mask[f, a:b])
             check_values(mine, mask[f, a:b])
             if zeroed:
                 zero_bad_values(mine, mask[f, a:b], zeroed)
-            for i in range(size):
-                invalid += wrong[i] >> 21
     return invalid
