@@ -24,6 +24,12 @@ GAP = 1.05  # the second threshold over the first, for low gain to be told from 
 _NOISY = BadPixels.NOISE_OUT_OF_THRESHOLD | BadPixels.OFFSET_NOISE_EVAL_ERROR
 _OPTIONAL = ("ThresholdsDark", "Noise", "BadPixelsDark", "BadPixelsPC", "BadPixelsFF",
              "SlopesPC", "SlopesFF")  # fmt: skip
+# Options that say what is worked into the constants.
+_OF_CONSTANTS = (
+    "only_offset", "gain_mode", "low_medium_gap", "rel_gain", "rel_gain_mode",
+    "adjust_mg_baseline", "cs_mg_adjust", "xray_gain", "ff_gain", "mask_noisy_adc",
+    "noisy_adc_threshold",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -77,7 +83,7 @@ class AGIPDConstants:
     bad: NDArray[np.uint32] | None
     others: Mapping[str, Any]
     missing: tuple[str, ...]
-    _packed: dict[AGIPDOptions, Pack] = field(default_factory=dict, compare=False)
+    _packed: dict[tuple[object, ...], Pack] = field(default_factory=dict, compare=False)
     _lock: Any = field(default_factory=Lock, compare=False)
 
     @classmethod
@@ -125,16 +131,19 @@ class AGIPDConstants:
     def packed(self, options: AGIPDOptions) -> Pack:
         """What the kernel reads with these options; made once, the last one is kept.
 
+        Options that change no constant share it.
+
         Raises
         ------
         DataError
             The options need a constant that was not given.
         """
+        key = tuple(getattr(options, name) for name in _OF_CONSTANTS)
         with self._lock:
-            if options not in self._packed:
+            if key not in self._packed:
                 self._packed.clear()
-                self._packed[options] = self._pack(options)
-            return self._packed[options]
+                self._packed[key] = self._pack(options)
+            return self._packed[key]
 
     def _pack(self, options: AGIPDOptions) -> Pack:
         pixels = SHAPE[0] * SHAPE[1]
