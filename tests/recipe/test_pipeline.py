@@ -21,7 +21,7 @@ from beambook.recipe import Performance, Pipeline, Recipe, Report, perform, resu
 from beambook.recipe._pipeline.document import Asked
 
 made_of = runpy.run_path(str(Path(__file__).with_name("toys.py")))
-write_toys, write_notebook = made_of["write_toys"], made_of["write_notebook"]
+write_toys = made_of["write_toys"]
 
 
 @pytest.fixture(scope="module")
@@ -135,22 +135,15 @@ class TestReport:
 
 
 class TestTrouble:
-    def test_a_worker_and_a_kernel_that_are_killed_cost_a_retry(self, go, whole):
-        done = go(fail="worker-1 kernel-2")
-        assert done.status == "done"
+    def test_who_is_killed_costs_a_retry_and_a_failure_afterwards_is_one(self, go, whole):
+        done = go(fail="worker-1 kernel-2 after")
+        assert done.sentence() == "all 4 parts done"
         assert [o.attempts for o in done.outcomes()] == [1, 2, 2, 1]
         assert len(list((done.path / "parts" / "TOY01").glob("*/log.txt"))) == 2
         assert written(done).items() >= written(whole).items(), "the bytes are those of any run"
-
-    def test_resume_executes_only_what_has_not_succeeded(self, go):
-        failed = go(fail="once-1")
-        assert statuses(failed)["TOY01"] == "failed"
-        began = [o.started for o in failed.outcomes()]
-        done = resume(failed.id, root=failed.path.parent)
-        assert done.status == "done"
-        again = [o.started for o in done.outcomes()]
-        assert [a == b for a, b in zip(began, again, strict=True)] == [True, False, True, True]
-        assert done.results()["total"]["value"] == 6.0 * (0 + 1 + 2 + 3)
+        assert done.status == "failed"
+        assert "nothing to sum up" in done.problems()[0]
+        assert "nothing to sum up" in (done.path / "report.html").read_text()
 
     def test_nothing_is_queued_when_the_notebook_before_fails(self, go):
         failed = go(fail="before")
@@ -164,13 +157,6 @@ class TestTrouble:
         assert failed.status == "failed"
         assert "found no parts" in failed.problems()[0]
         assert (failed.path / "report.html").is_file()
-
-    def test_a_failure_afterwards_is_one_and_the_report_is_made(self, go):
-        failed = go(fail="after", modules=[1])
-        assert failed.status == "failed"
-        assert failed.sentence() == "the only part is done"
-        assert "nothing to sum up" in failed.problems()[0]
-        assert "nothing to sum up" in (failed.path / "report.html").read_text()
 
 
 PROGRAM = """
@@ -202,12 +188,12 @@ def test_after_a_power_cut_the_rest_is_done(toys, tmp_path):
 
 def test_after_a_power_cut_in_the_notebook_before_it_begins_again(toys, tmp_path):
     recipe = Recipe.find(toys)
-    asked = Asked.new(Pipeline.of(recipe), {"run": 1, "modules": [1]}, {}, "local")
+    asked = Asked.new(Pipeline.of(recipe), {"run": 1, "fail": "nothing"}, {}, "local")
     folder = tmp_path / "toy-correct-1"
     folder.mkdir()
     asked.but(who=asked.who | {"pid": 2**22 + 1}).save(folder)
     assert Performance.load(folder).status == "killed"
-    assert resume(folder).status == "done"
+    assert "found no parts" in resume(folder).problems()[0]
 
 
 def test_on_slurm_the_bytes_are_the_same(slurm, toys, whole, tmp_path, monkeypatch):
@@ -266,15 +252,6 @@ class TestAsked:
         failed = perform(toys, {"run": 1, "module": 3}, into=tmp_path)
         assert "each part has its own" in failed.problems()[0]
         assert not (failed.path / "batch").exists()
-
-
-def test_any_notebook_has_parts(toys, tmp_path):
-    """Without a yml: the parts are those that are given, paths start where they are given."""
-    path = write_notebook(tmp_path / "alone.ipynb", "record('twice', 2 * n)", "n: int = 1")
-    done = perform(path, parts=[{"n": 3}, {"n": 3}], into=tmp_path)
-    assert [o.part.name for o in done.outcomes()] == ["n=3", "n=3 (2)"]
-    assert [o.execution.results["twice"]["value"] for o in done.outcomes()] == [6, 6]
-    assert done.status == "done"
 
 
 def wait_for(condition, seconds=60.0):

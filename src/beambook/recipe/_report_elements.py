@@ -81,6 +81,8 @@ class Document:
         What a cell is called in the notes, if its number says nothing to anybody.
     folders : mapping of int to tuple of Path
         Where pictures of a cell may lie, if it is from another notebook than others.
+    scales : mapping of int to float
+        How large the pictures of a cell are shown, if not as they are.
     """
 
     notebook: Any
@@ -88,6 +90,7 @@ class Document:
     code: bool
     places: Mapping[int, str] = field(default_factory=dict)
     folders: Mapping[int, tuple[Path, ...]] = field(default_factory=dict)
+    scales: Mapping[int, float] = field(default_factory=dict)
     elements: list[Element] = field(default_factory=list)
     notes: list[tuple[int, str]] = field(default_factory=list)
     formulas: Formulas = field(default_factory=Formulas)
@@ -182,7 +185,8 @@ class Document:
                 content = clean_text(text).encode() if raw else decoded(text)
                 width = size.get("width") if isinstance(size, dict) else None
                 alt = plain_text(str(data.get("text/plain", "")))[:200]
-                name = self.images.add(content, alt=alt, width=width)
+                scale = self.scales.get(self.cell, 1.0)
+                name = self.images.add(content, alt=alt, width=width, scale=scale)
                 self._note_lost(name)
                 self._figure(name, data)
                 return True

@@ -76,9 +76,10 @@ class Images:
     found: dict[str, Image | str] = field(default_factory=dict)
     alts: dict[str, str] = field(default_factory=dict)
 
-    def add(self, content: bytes, *, alt: str = "", width: Any = None) -> str:
+    def add(self, content: bytes, *, alt: str = "", width: Any = None, scale: float = 1.0) -> str:
         """Keep the picture of an output; the id says where. A bad one raises BadImage."""
         image = read_image(content, width=width)
+        image = replace(image, width=image.width * scale, height=image.height * scale)
         name = f"o{len(self.found) + 1}"
         self.found[name], self.alts[name] = image, alt
         return name

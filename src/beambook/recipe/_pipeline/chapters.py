@@ -29,6 +29,7 @@ OURS = ("parts", "shared", "problems")  # results that are said to the pipeline,
 PICTURES_MOST = 150
 PICTURE_BYTES = 30_000_000
 FAILED_SHOWN = 40
+SMALL = 0.65  # pictures of all parts but the first
 HEADING = re.compile(r"^(#{1,6})(?=[ \t])", re.M)
 FENCE = re.compile(r"((?:^|\n)(?:```|~~~).*?\n(?:```|~~~))", re.S)
 
@@ -44,6 +45,8 @@ class Chapters:
         What the origin of a cell (from 1) is called.
     folders : dict of int to tuple of Path
         Where the pictures that its text names may lie.
+    scales : dict of int to float
+        How large the pictures of a cell are shown.
     left_out : list of str
         What is not shown, and where it is.
     """
@@ -51,6 +54,7 @@ class Chapters:
     notebook: Any = field(default_factory=lambda: new_notebook())  # type: ignore[no-untyped-call]
     places: dict[int, str] = field(default_factory=dict)
     folders: dict[int, tuple[Path, ...]] = field(default_factory=dict)
+    scales: dict[int, float] = field(default_factory=dict)
     left_out: list[str] = field(default_factory=list)
     _place: str = ""
     _folders: tuple[Path, ...] = ()
@@ -137,6 +141,7 @@ class Chapters:
                 if isinstance(tags := cell.metadata.get("tags"), list):
                     made.metadata["tags"] = tags
                 self._add(made)
+                self.scales[len(self.notebook.cells)] = SMALL
 
     def _from(self, execution: Execution, place: str) -> None:
         self._place = place

@@ -139,6 +139,8 @@ def resume(
     """
     found = Performance.load(name, root)
     reporter = reporter or Silent()
+    if found.status == "done":
+        return found
     if found.status in ("running", "queued"):
         if runner is not None or found.job is None:
             raise JobError(

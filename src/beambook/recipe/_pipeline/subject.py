@@ -68,7 +68,9 @@ class PerformanceSubject(Subject):
     def document(self, *, code: bool) -> Document:
         """The elements that the report shows."""
         chapters = self.chapters
-        made = Document(self.notebook, Images(()), code, chapters.places, chapters.folders)
+        made = Document(
+            self.notebook, Images(()), code, chapters.places, chapters.folders, chapters.scales
+        )
         made.cell = 0
         for text in chapters.left_out:
             made.note(text)

@@ -16,6 +16,7 @@ from beambook.recipe._pipeline.performance import BATCH, Performance
 __all__ = ["Where", "chosen", "group", "submit"]
 
 LOCAL_SHORTEST = 2.0  # s; what it takes to start a process and its first kernel
+LOCAL_ENOUGH = 30.0  # s; tasks may be longer than what it takes to start them is worth
 MOST_TASKS = 1000  # Slurm's own default for the length of an array
 NAMES_SHOWN = 3
 
@@ -42,9 +43,8 @@ def group(performance: Performance, runner: Runner) -> Performance:
     asked = performance.asked
     if asked.groups or not asked.parts:
         return performance
-    local = isinstance(runner, LocalRunner)
-    shortest = LOCAL_SHORTEST if local else _site(runner).min_task_seconds
     seconds = [part.seconds for part in asked.parts]
+    shortest = _shortest(runner, sum(seconds))
     asked = asked.but(groups=grouped(seconds, shortest=shortest, most=MOST_TASKS))
     asked.save(performance.path)
     return Performance(performance.path, asked)
@@ -82,6 +82,14 @@ def _name(performance: Performance, group: tuple[int, ...]) -> str:
 
 def _site(runner: Runner) -> jobs.Site:
     return getattr(runner, "site", None) or jobs.Site.load()
+
+
+def _shortest(runner: Runner, seconds: float) -> float:
+    """How long a task shall last at least; here as long as no core is idle for it."""
+    if not isinstance(runner, LocalRunner):
+        return _site(runner).min_task_seconds
+    workers = runner.at_once or len(os.sched_getaffinity(0))
+    return min(LOCAL_ENOUGH, max(LOCAL_SHORTEST, 0.999 * seconds / workers))
 
 
 def _share_of_cores(runner: LocalRunner, tasks: int) -> int:
