@@ -31,7 +31,7 @@ class FrameChoice:
 
     Examples
     --------
-    >>> FrameChoice(max_pulses=(0, 8, 2)).frames(np.array([8, 3]), np.arange(11)).sum()
+    >>> int(FrameChoice(max_pulses=(0, 8, 2)).frames(np.array([8, 3]), np.arange(11)).sum())
     6
     """
 

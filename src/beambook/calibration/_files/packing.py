@@ -14,7 +14,8 @@ from beambook.calibration._files.kernels import shuffle
 
 __all__ = ["LEVEL", "Packer"]
 
-LEVEL = 1  # of gzip, as the facility writes it
+LEVEL = 1  # of gzip, as the facility says in its files
+FASTEST = 2  # libdeflate's first level is slower on what changes little; nobody can tell after
 
 
 def _best() -> Callable[[Any, int], Any]:
@@ -62,7 +63,7 @@ class Packer:
         if last is not None and np.array_equal(last[0], words):
             self.repeated += 1
             return last[1]
-        packed = bytes(_deflate(self._shuffled(frame), LEVEL))
+        packed = bytes(_deflate(self._shuffled(frame), FASTEST))
         self.compressed += 1
         if self._keep:
             self._last[cell] = (words.copy(), packed)
