@@ -11,7 +11,6 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from beambook.data._cached_property import cached_property
 from beambook.data._reading.threads import Job, share, thread_count
 from beambook.detector._frames import Frames
 from beambook.detector._pages import empty
@@ -114,7 +113,7 @@ def _placed(
 ) -> NDArray[Any]:
     picture = empty((*given.lead, *placement.shape), given.values.dtype) if out is None else out
     gaps = placement.gaps if out is None else placement.gaps[:0]
-    work = _Placing(given.values, picture, placement.tiles, gaps)
+    work = _Placing(given.values, picture, placement.tiles, gaps, _blank(picture))
     frames = list(np.ndindex(given.lead))
     size = int(np.prod(placement.shape)) * picture.dtype.itemsize
     jobs = [
@@ -125,6 +124,13 @@ def _placed(
     return picture
 
 
+def _blank(picture: NDArray[Any]) -> NDArray[Any]:
+    blank = np.zeros(picture.shape[-1], picture.dtype)
+    if picture.dtype.kind == "f":
+        blank[:] = np.nan
+    return blank
+
+
 @dataclass(frozen=True)
 class _Placing:
     """Frames, and pictures to put them into."""
@@ -133,6 +139,7 @@ class _Placing:
     out: NDArray[Any]
     tiles: NDArray[np.int64]
     gaps: NDArray[np.int64]
+    blank: NDArray[Any]  # a line of what is in gaps
 
     def __call__(self, frames: list[tuple[int, ...]]) -> None:
         """Place some of the frames."""
@@ -144,22 +151,15 @@ class _Placing:
     def _place(self, source: NDArray[Any], out: NDArray[Any], room: NDArray[Any]) -> None:
         size = out.dtype.itemsize
         picture = out if out.strides[-1] == size else out.copy()  # lines have to be contiguous
-        gap = self.gap
+        pixel = WORDS[size](0)
         if len(self.gaps):
-            fill(picture.ctypes.data, picture.strides[0], self.gaps, size, gap)
+            lines = picture.ctypes.data, self.blank.ctypes.data
+            fill(lines, picture.strides[0], self.gaps, size, self.past_cache)
         addresses = source.ctypes.data, picture.ctypes.data, room.ctypes.data
         steps = source.strides[0], picture.strides[0]
-        place(addresses, steps, self.tiles, size, gap, self.past_cache)
+        place(addresses, steps, self.tiles, size, pixel, self.past_cache)
         if picture is not out:
             out[...] = picture
-
-    @cached_property
-    def gap(self) -> Any:
-        """What is in gaps, as bits."""
-        nothing = np.zeros(1, self.out.dtype)
-        if self.out.dtype.kind == "f":
-            nothing[:] = np.nan
-        return nothing.view(WORDS[self.out.dtype.itemsize])[0]
 
     @property
     def past_cache(self) -> bool:

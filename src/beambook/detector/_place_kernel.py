@@ -11,7 +11,6 @@ from beambook.detector._vector import (
     copy_line,
     fetch,
     move,
-    put,
     reverse8,
     settle,
     stream64,
@@ -22,6 +21,7 @@ from beambook.machine_code import compiled
 __all__ = ["fill", "place", "rectangles"]
 
 LINE = 64  # bytes of a line of the processor's cache
+AHEAD = 2  # lines of a module
 
 
 @compiled(boundscheck=False)
@@ -61,6 +61,8 @@ def place(
         if right == 1:
             for line in range(height):
                 to = write + line * line_step
+                for k in range(0, width * size, LINE):
+                    fetch(read + (line + AHEAD) * down * size + k)
                 if past_cache:
                     _stream(read + line * down * size, to, width * size)
                 else:
@@ -68,6 +70,8 @@ def place(
         elif right == -1:
             for line in range(height):
                 to = write + line * line_step
+                for k in range(0, width * size, LINE):
+                    fetch(read + (line + AHEAD) * down * size - k)
                 if past_cache:
                     _reverse(read + line * down * size, room, width, size, pixel)
                     _stream(room, to, width * size)
@@ -136,13 +140,31 @@ def _turn(
 
 
 @compiled(boundscheck=False)
-def fill(out: int, line_step: int, gaps: NDArray[np.int64], size: int, pixel: Any) -> None:
-    """Write `pixel` where no tile is; `gaps` are rectangles as of `place`."""
+def fill(
+    addresses: tuple[int, int],
+    line_step: int,
+    gaps: NDArray[np.int64],
+    size: int,
+    past_cache: bool,  # noqa: FBT001
+) -> None:
+    """Fill rectangles where no tile is.
+
+    Parameters
+    ----------
+    addresses : tuple of int
+        Of the picture's first pixel, and of a line of what is to be in gaps.
+    line_step, gaps, size, past_cache
+        See `place`.
+    """
+    out, blank = addresses
     for number in range(gaps.shape[0]):
         write = out + gaps[number, 2] * line_step + gaps[number, 3] * size
+        length = gaps[number, 5] * size
         for line in range(gaps[number, 4]):
-            for i in range(gaps[number, 5]):
-                put(write + line * line_step + i * size, pixel)
+            if past_cache:
+                _stream(blank, write + line * line_step, length)
+            else:
+                copy_line(blank, write + line * line_step, length)
 
 
 @compiled(boundscheck=False)

@@ -7,9 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from beambook.detector._lanes import LANES, add_checked, add_plain, add_squared
 from beambook.machine_code import compiled
 
-__all__ = ["add_good", "add_squares", "add_values"]
+__all__ = ["add_eight", "add_good", "add_squares", "add_values"]
+
+PLAIN, SQUARED, CHECKED = 1, 2, 5  # how many sums of each ring
 
 
 @compiled(boundscheck=False)
@@ -85,3 +88,41 @@ def add_good(
                     sums[2, where] += scale[i]
                     sums[3, where] += scale[i] * scale[i]
                     sums[4, where] += 1
+
+
+@compiled(boundscheck=False)
+def add_eight(
+    frames: NDArray[np.int64],
+    module_step: int,
+    ring: NDArray[np.int32],
+    weight: NDArray[np.float32],
+    sums: NDArray[np.float64],
+) -> None:
+    """Sums of eight frames of float32 at once.
+
+    Parameters
+    ----------
+    frames : ndarray (8,) int64
+        Addresses of the first pixels; each module's pixels are contiguous, and a multiple of 8.
+    module_step : int
+        Bytes from module to module.
+    ring, weight : ndarray (module, pixel)
+        See `add_good`; contiguous.
+    sums : ndarray (ring, term, 8) float64
+        1 term: of values. 2: and of squares over weight. 5: see `add_good`; what is no finite
+        number is left out only of these.
+    """
+    sums[:] = 0
+    at = sums.ctypes.data
+    table = frames.ctypes.data
+    terms = sums.shape[1]
+    for m in range(ring.shape[0]):
+        of, by = ring[m].ctypes.data, weight[m].ctypes.data
+        for i in range(0, ring.shape[1], LANES):
+            offset = m * module_step + 4 * i
+            if terms == PLAIN:
+                add_plain(table, offset, of + 4 * i, by + 4 * i, at)
+            elif terms == SQUARED:
+                add_squared(table, offset, of + 4 * i, by + 4 * i, at)
+            else:
+                add_checked(table, offset, of + 4 * i, by + 4 * i, at)

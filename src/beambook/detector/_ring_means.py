@@ -4,21 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from beambook.data._reading.threads import Job, share
 from beambook.detector._frames import Frames
-from beambook.detector._ring_kernel import add_good, add_squares, add_values
+from beambook.detector._lanes import LANES, TERMS
+from beambook.detector._ring_sums import RingSums
 from beambook.detector._rings import Rings
 from beambook.errors import DataError
 
 __all__ = ["RingMeans"]
-
-AT_ONCE = 8  # frames of a piece of work
-NONE_BAD = np.zeros((0, 0, 0), np.bool_)
 
 
 @dataclass(frozen=True)
@@ -67,20 +64,12 @@ class RingMeans:
         """
         if given.values.dtype.kind not in "biuf":
             raise DataError(f"Values of type {given.values.dtype} cannot be integrated")
-        chosen = slice(None) if given.modules is None else list(given.modules)
-        sums = np.empty((*given.lead, 5, rings.bins))
-        work = partial(
-            _add_frames, given.values, bad, rings.ring[chosen], rings.weight[chosen],
-            rings.sums(chosen), sums,
-        )  # fmt: skip
+        sums = np.empty((*given.lead, TERMS, rings.bins))
+        work = RingSums(given, rings, bad, sums, squares=errors == "azimuthal")
         frames = list(np.ndindex(given.lead))
-        size = given.values[0].nbytes if given.lead else given.values.nbytes
-        some = [frames[n : n + AT_ONCE] for n in range(0, len(frames), AT_ONCE)]
-        jobs = [
-            Job(partial(work, part, squares=errors == "azimuthal"), size * len(part))
-            for part in some
-        ]
-        share(jobs, threads)
+        size = given.values[(0,) * len(given.lead)].nbytes if frames else 0
+        some = [frames[n : n + LANES] for n in range(0, len(frames), LANES)]
+        share([Job(partial(work, part), size * len(part)) for part in some], threads)
         return cls.from_sums(sums, errors)
 
     @classmethod
@@ -99,33 +88,3 @@ class RingMeans:
         if pixels.ndim > 1 and (pixels == pixels[(0,) * (pixels.ndim - 1)]).all():
             pixels = pixels[(0,) * (pixels.ndim - 1)]
         return cls(intensity, error, pixels)
-
-
-def _add_frames(
-    values: NDArray[Any],
-    bad: NDArray[np.bool_] | None,
-    ring: NDArray[np.int32],
-    weight: NDArray[np.float32],
-    whole: NDArray[np.float64],
-    sums: NDArray[np.float64],
-    frames: list[tuple[int, ...]],
-    *,
-    squares: bool,
-) -> None:
-    """Sums of some frames; only a frame with values that are none is looked at pixel by pixel."""
-    bins = sums.shape[-1]
-    total, square, every = np.empty(bins + 1), np.zeros(bins + 1), np.empty((5, bins + 1))
-    for frame in frames:
-        one = values[frame]
-        if one.dtype.kind == "b" or not one.dtype.isnative or one.dtype == np.float16:
-            one = one.astype(np.float32)
-        if bad is None:
-            if squares:
-                add_squares(one, ring, weight, total, square)
-            else:
-                add_values(one, ring, total)
-            found = sums[frame]
-            found[0], found[1], found[2:] = total[:-1], square[:-1], whole
-        if bad is not None or not np.isfinite(total).all():
-            add_good(one, NONE_BAD if bad is None else bad[frame], ring, weight, every)
-            sums[frame] = every[:, :-1]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,10 @@ UNITS: Mapping[str, tuple[str, str]] = MappingProxyType({
     "q_A^-1": ("q", "1/Å"), "q_nm^-1": ("q", "1/nm"), "2th_deg": ("two_theta", "°"),
     "2th_rad": ("two_theta", "rad"), "r_mm": ("r", "mm"), "r_m": ("r", "m"),
 })  # fmt: skip
+
+Part = tuple[NDArray[np.int32], NDArray[np.float32], NDArray[np.float64]]
+
+MOST_PARTS = 2  # sets of modules
 
 
 @dataclass(frozen=True)
@@ -82,6 +86,7 @@ class Rings:
     weight: NDArray[np.float32]
     middle: NDArray[np.float64]
     unit: str
+    _parts: dict[tuple[int, ...] | None, Part] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -120,11 +125,21 @@ class Rings:
         """How many."""
         return len(self.middle)
 
-    def sums(self, modules: Any = slice(None)) -> NDArray[np.float64]:
-        """Sums of the weights, of their squares, and the number of pixels, of each bin."""
-        ring, weight = self.ring[modules].ravel(), self.weight[modules].ravel().astype(np.float64)
-        counted = [np.bincount(ring, w, self.bins + 1) for w in (weight, weight**2, None)]
-        return np.array(counted, np.float64)[:, :-1]
+    def part(self, modules: tuple[int, ...] | None) -> Part:
+        """Rings and weights of some modules, and sums of their weights; worked out once.
+
+        The sums (3, bin) are of the weights, of their squares, and of the number of pixels.
+        """
+        if modules not in self._parts:
+            chosen: Any = slice(None) if modules is None else list(modules)
+            ring = np.ascontiguousarray(self.ring[chosen])
+            weight = np.ascontiguousarray(self.weight[chosen])
+            exact = weight.ravel().astype(np.float64)
+            counted = [np.bincount(ring.ravel(), w, self.bins + 1) for w in (exact, exact**2, None)]
+            while len(self._parts) >= MOST_PARTS:
+                self._parts.pop(next(iter(self._parts)), None)
+            self._parts[modules] = ring, weight, np.array(counted, np.float64)[:, :-1]
+        return self._parts[modules]
 
 
 def _extent(values: NDArray[Any]) -> tuple[float, float]:

@@ -19,17 +19,33 @@ from llvmlite import ir  # type: ignore[import-untyped]
 from numba import types
 from numba.extending import intrinsic
 
-__all__ = ["copy_line", "fetch", "move", "put", "reverse8", "settle", "stream64", "transpose8"]
+__all__ = [
+    "LANES",
+    "Moves",
+    "copy_line",
+    "fetch",
+    "load",
+    "move",
+    "put",
+    "reverse8",
+    "settle",
+    "stream64",
+    "swap",
+    "transpose8",
+]
 
 LANES = 8
 INT32 = ir.IntType(32)
+
+Moves = Callable[..., None]  # as mypy sees what numba makes
 
 
 def _vector(pixel: Any) -> Any:
     return ir.VectorType(ir.IntType(pixel.bitwidth), LANES)
 
 
-def _load(builder: Any, address: Any, kind: Any, width: int) -> Any:
+def load(builder: Any, address: Any, kind: Any, width: int) -> Any:
+    """Code that reads a value of some kind, aligned to `width` bits."""
     return builder.load(builder.inttoptr(address, kind.as_pointer()), align=width // 8)
 
 
@@ -41,7 +57,7 @@ def _shuffle(builder: Any, one: Any, two: Any, order: list[int]) -> Any:
     return builder.shuffle_vector(one, two, ir.Constant(ir.VectorType(INT32, LANES), order))
 
 
-def _swap(builder: Any, lines: list[Any], half: int) -> list[Any]:
+def swap(builder: Any, lines: list[Any], half: int) -> list[Any]:
     """One round: exchange blocks of `half` × `half` across the diagonal."""
     first = [k - half + LANES if k & half else k for k in range(LANES)]
     second = [k + LANES if k & half else k + half for k in range(LANES)]
@@ -61,10 +77,10 @@ def _transpose8(
         read, read_step, write, write_step, _ = args
         lines = []
         for _ in range(LANES):
-            lines.append(_load(builder, read, _vector(pixel), pixel.bitwidth))
+            lines.append(load(builder, read, _vector(pixel), pixel.bitwidth))
             read = builder.add(read, read_step)
         for half in (4, 2, 1):
-            lines = _swap(builder, lines, half)
+            lines = swap(builder, lines, half)
         for line in lines:
             _store(builder, line, write, pixel.bitwidth)
             write = builder.add(write, write_step)
@@ -77,7 +93,7 @@ def _reverse8(_typing: Any, source: Any, out: Any, pixel: Any) -> Any:
     """Write eight pixels in reversed order."""
 
     def code(context: Any, builder: Any, _signature: Any, args: Any) -> Any:
-        line = _load(builder, args[0], _vector(pixel), pixel.bitwidth)
+        line = load(builder, args[0], _vector(pixel), pixel.bitwidth)
         line = _shuffle(builder, line, line, list(range(LANES))[::-1])
         _store(builder, line, args[1], pixel.bitwidth)
         return context.get_dummy_value()
@@ -89,7 +105,7 @@ def _move(_typing: Any, source: Any, out: Any, pixel: Any) -> Any:
     """Copy one pixel."""
 
     def code(context: Any, builder: Any, _signature: Any, args: Any) -> Any:
-        value = _load(builder, args[0], ir.IntType(pixel.bitwidth), pixel.bitwidth)
+        value = load(builder, args[0], ir.IntType(pixel.bitwidth), pixel.bitwidth)
         _store(builder, value, args[1], pixel.bitwidth)
         return context.get_dummy_value()
 
@@ -161,8 +177,6 @@ def _settle(_typing: Any) -> Any:
 
     return types.void(), code
 
-
-Moves = Callable[..., None]  # as mypy sees what numba makes
 
 copy_line: Moves = intrinsic(_copy_line)
 move: Moves = intrinsic(_move)
