@@ -6,6 +6,7 @@ import os
 import re
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -202,13 +203,15 @@ class SlurmRunner:
         return max(1, int(match[1])) if match else ARRAY_SIZE
 
     def _cancel(self, jobs: list[str]) -> None:
-        # --full: the wrapper hears of it, too, and has time to say so.
-        for words in (("--signal=TERM", "--full"), ()):
-            try:
-                call("scancel", "--quiet", *words, *jobs, conf=self._conf)
-            except CommandFailed as error:
-                if "Invalid job id" not in error.text:
-                    raise
+        # --full: the wrapper hears of it, too, and has time to say so. It fails without a word
+        # if one of the jobs still waits; whether all are ended in the end is what counts.
+        with suppress(CommandFailed):
+            call("scancel", "--signal=TERM", "--full", *jobs, conf=self._conf)
+        try:
+            call("scancel", *jobs, conf=self._conf)
+        except CommandFailed as error:  # what has ended since cannot be ended
+            if not re.search("Invalid job id|already complet", error.text):
+                raise
 
 
 def _cut(tasks: list[int], size: int) -> list[tuple[int, list[int]]]:
