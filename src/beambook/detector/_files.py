@@ -13,7 +13,7 @@ import h5py
 from cfel_fmt.geometry import load_crystfel_geometry
 
 from beambook.detector._kinds import KINDS, GeometryKind, kind_named
-from beambook.errors import DamagedFile, DataError, ParameterError, RunNotFound
+from beambook.errors import BeambookError, DamagedFile, DataError, ParameterError, RunNotFound
 
 __all__ = ["read_geometry", "write_geometry"]
 
@@ -33,17 +33,15 @@ def read_geometry(
         if quad_positions is not None:
             raise ParameterError(f"{path.name} says itself where the quadrants are")
         return _from_crystfel(path, kind)
-    except (KeyError, OSError, IndexError, AttributeError) as error:
+    except BeambookError:
+        raise
+    except Exception as error:  # cfel_fmt raises just that; of a cut file h5py many kinds
         raise DamagedFile(f"{path} is no geometry that can be read: {error}") from error
 
 
 def _from_crystfel(path: Path, kind: str | None) -> Any:
     if kind is None:
-        try:
-            panels = load_crystfel_geometry(path).detector["panels"]
-        except Exception as error:  # cfel_fmt raises Exception itself
-            raise DamagedFile(f"{path} is no CrystFEL geometry: {error}") from error
-        found = _kind_of_panels(panels, path)
+        found = _kind_of_panels(load_crystfel_geometry(path).detector["panels"], path)
     else:
         found = kind_named(kind)
     return found.geometry.from_crystfel_geom(str(path))

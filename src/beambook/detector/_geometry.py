@@ -23,6 +23,7 @@ from beambook.detector._nominal import nominal_geometry
 from beambook.detector._placement import Placement
 from beambook.detector._plot import plot
 from beambook.detector._rings import Binning, Rings
+from beambook.errors import DataError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -265,10 +266,19 @@ class Geometry(Described):
             "positions": f"{self.origin}, approximate" if self.approximate else self.origin,
             "modules": f"{modules} of {slow} × {fast} pixels",
             "pixels": f"{size} µm",
-            "picture": "{} × {} pixels".format(*self.picture_shape),
-            "beam": "y {:.5g}, x {:.5g}".format(*self.centre),
+            **self._picture(),
         }
         return Card("Geometry", self.kind, facts, (self._corners(),))
+
+    def _picture(self) -> dict[str, str]:
+        try:
+            shape, beam = self.picture_shape, self.centre
+        except DataError as error:
+            return {"picture": error.message}
+        return {
+            "picture": "{} × {} pixels".format(*shape),
+            "beam": "y {:.5g}, x {:.5g}".format(*beam),
+        }
 
     def _corners(self) -> Table:
         rows = tuple(

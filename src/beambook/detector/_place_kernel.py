@@ -55,34 +55,41 @@ def place(
     module_step, line_step = steps
     last = tiles.shape[0] - 1
     for number in range(last + 1):
-        module, first, y, x, height, width, down, right = tiles[number]
+        module, first, y, x = tiles[number, 0], tiles[number, 1], tiles[number, 2], tiles[number, 3]
+        right = tiles[number, 7]
         read = source + module * module_step + first * size
         write = out + y * line_step + x * size
-        if right == 1:
-            for line in range(height):
-                to = write + line * line_step
-                for k in range(0, width * size, LINE):
-                    fetch(read + (line + AHEAD) * down * size + k)
-                if past_cache:
-                    _stream(read + line * down * size, to, width * size)
-                else:
-                    copy_line(read + line * down * size, to, width * size)
-        elif right == -1:
-            for line in range(height):
-                to = write + line * line_step
-                for k in range(0, width * size, LINE):
-                    fetch(read + (line + AHEAD) * down * size - k)
-                if past_cache:
-                    _reverse(read + line * down * size, room, width, size, pixel)
-                    _stream(room, to, width * size)
-                else:
-                    _reverse(read + line * down * size, to, width, size, pixel)
+        if right == 1 or right == -1:
+            _copy(read, write, line_step, tiles[number], room, size, pixel, past_cache)
         else:
             following = tiles[min(number + 1, last)]
             ahead = source + following[0] * module_step + following[1] * size
             _turn(read, write, line_step, tiles[number], ahead, size, pixel)
     if past_cache:
         settle()
+
+
+@compiled(boundscheck=False)
+def _copy(
+    read: int, write: int, line_step: int, tile: Any, room: int, size: int, pixel: Any,
+    past_cache: bool,  # noqa: FBT001
+) -> None:  # fmt: skip
+    """Lines of the module stay lines, maybe from right to left."""
+    height, width, down, right = tile[4], tile[5], tile[6] * size, tile[7]
+    length = width * size
+    for _ in range(height):
+        for k in range(0, length, LINE):
+            fetch(read + AHEAD * down + k * right)
+        line = read
+        if right == -1:
+            line = room if past_cache else write
+            _reverse(read, line, width, size, pixel)
+        if past_cache:
+            _stream(line, write, length)
+        elif right == 1:
+            copy_line(line, write, length)
+        read += down
+        write += line_step
 
 
 @compiled(boundscheck=False)

@@ -10,6 +10,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from beambook.detector._place_kernel import rectangles
+from beambook.errors import DataError
 
 __all__ = ["Placement"]
 
@@ -47,6 +48,11 @@ class Placement:
             Their numbers; all by default.
         first_module : int
             The number that EXtra-geom gives to the first one.
+
+        Raises
+        ------
+        DataError
+            A tile is turned by about 45°: EXtra-geom puts it nowhere.
         """
         total, *pixels = extra_geom.expected_data_shape
         shape = (total if modules is None else len(modules), *pixels)
@@ -54,7 +60,15 @@ class Placement:
         if modules is not None:
             labels = {"module": np.array(modules) + first_module}
             numbers = xr.DataArray(numbers, labels, ("module", "slow_scan", "fast_scan"))
-        picture = extra_geom.position_modules(numbers)[0]
+        try:
+            picture = extra_geom.position_modules(numbers)[0]
+        except (
+            AssertionError
+        ) as error:  # EXtra-geom cannot say which line of pixels a tile is along
+            raise DataError(
+                "A tile is turned too far from the lines of pixels to be put into a picture",
+                hint="Use geometry.extra_geom.position_modules_interpolate(…).",
+            ) from error
         origin = picture.astype(np.int64) + GAP
         gaps = np.where(origin == GAP, 0, GAP)
         per_module = int(np.prod(pixels))

@@ -169,8 +169,7 @@ def _style(
     from matplotlib import colormaps
 
     cmap = style.pop("cmap", "viridis")
-    cmap = (colormaps[cmap] if isinstance(cmap, str) else cmap).copy()
-    cmap.set_bad(GREY)
+    cmap = (colormaps[cmap] if isinstance(cmap, str) else cmap).with_extremes(bad=GREY)
     height, width = picture.shape
     y, x = geometry.centre
     extent = (-x * scale[1], (width - x) * scale[1], -y * scale[0], (height - y) * scale[0])

@@ -167,6 +167,9 @@ def integrator_of(geometry: Geometry, binning: Binning) -> Any:
         detector = geometry.extra_geom.to_pyfai_detector()
     except NotImplementedError as error:
         raise ParameterError(f"EXtra-geom has no pyFAI detector for {geometry.kind}") from error
+    if detector.shape is None:  # EXtra-geom leaves that of LPD Mini open
+        modules, slow, fast = geometry.shape
+        detector.shape = modules * slow, fast
     beam = binning.beam
     x, y = beam.centre
     return AzimuthalIntegrator(
