@@ -345,3 +345,11 @@ def test_short_socket_paths_also_with_a_long_temporary_folder(run, monkeypatch, 
     monkeypatch.setattr("tempfile.tempdir", str(deep))
     assert run("1").status == "done"
     assert not list(Path(deep).iterdir())
+
+
+def test_threads_that_libraries_keep_are_no_reason_to_start_a_new_process(run):
+    """pandas imports numexpr and pyarrow, if they are there: both keep threads of their own."""
+    count = "import pandas, sys\nn = sys.modules.get('numexpr')\nn and n.set_num_threads(1)"
+    forked, started = run(count), run(count, fork=False)
+    assert forked.record["kernel"]["origin"] == "forked"
+    assert texts(forked) == texts(started), "every kernel has as many threads as ever"

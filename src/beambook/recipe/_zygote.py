@@ -21,6 +21,8 @@ from beambook.recipe._forked import Forked, read_message
 
 __all__ = ["ForkFailed", "Zygote", "why_no_fork"]
 
+# pyarrow, which pandas imports, would start a thread that outlives a fork of its process.
+QUIET = {"JE_ARROW_MALLOC_CONF": "background_thread:false"}
 PROGRAM = Path(__file__).with_name("_zygote_main.py")
 AT_IMPORT = (
     "BLIS_", "DASK_", "GOTO_", "HDF5_", "HOME", "IPYTHONDIR", "KMP_", "LANG", "LC_", "LD_",
@@ -71,7 +73,7 @@ class Zygote:
             self._process = subprocess.Popen(  # noqa: S603 our own program
                 [sys.executable, str(PROGRAM), str(remote.fileno())],
                 pass_fds=[remote.fileno()],
-                env=dict(env),
+                env={**QUIET, **env},
                 cwd="/",
                 stdin=subprocess.DEVNULL,
                 stdout=self._errors,

@@ -32,6 +32,7 @@ INLINE = "module://matplotlib_inline.backend_inline"
 PR_SET_PDEATHSIG = 1
 REQUEST_BYTES = 1 << 16
 PARENT_CHECK_MS = 1000
+_sent_home: dict[str, int] = {}  # how many threads a library had
 
 
 @dataclass
@@ -169,6 +170,8 @@ def become_kernel(request: dict[str, Any], log: int, zygote: int) -> None:
     os.chdir(request["cwd"])
     tempfile.tempdir = None
     random.seed()
+    if (numexpr := sys.modules.get("numexpr")) and _sent_home:
+        numexpr.set_num_threads(_sent_home["numexpr"])
     if numpy := sys.modules.get("numpy"):
         numpy.random.seed()  # the legacy generator would otherwise be the same in all kernels
     from ipykernel import kernelapp
@@ -194,7 +197,10 @@ def _foreign_threads() -> int:
     """Count threads besides this one that would be alive at a fork.
 
     OpenBLAS ends its own at a fork (``pthread_atfork``), so one fork is tried before counting.
+    Those of numexpr, which pandas imports, are sent home; each kernel gets its own again.
     """
+    if (numexpr := sys.modules.get("numexpr")) and not _sent_home:
+        _sent_home["numexpr"] = numexpr.set_num_threads(1)
     if threading.active_count() == 1 and _threads() > 1:
         pid = os.fork()
         if not pid:
