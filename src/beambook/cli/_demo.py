@@ -20,7 +20,13 @@ __all__ = ["demo"]
 
 RUN = 487
 TRAINS = 1200  # two minutes of beam: enough to tell nickel's two inflection points apart
-DETECTOR: dict[str, Any] = {"modules": 4, "frames": 4, "trains": 20, "dark_trains": 30, "sequences": 2}
+DETECTOR: dict[str, Any] = {
+    "modules": 4,
+    "frames": 4,
+    "trains": 20,
+    "dark_trains": 30,
+    "sequences": 2,
+}
 DARKS = {"run_high": 6, "run_med": 7, "run_low": 8}
 LIT = 9
 OFFSETS = {"i0_offset": 12.0, "i1_offset": -8.0}  # of a made run; a real one has a dark run for it
