@@ -83,7 +83,8 @@ class Chapters:
 
     def _parts(self, performance: Performance, outcomes: tuple[Outcome, ...]) -> None:
         chosen = _chosen(outcomes)
-        self._text(f"## Parts\n\n{_what_is_shown(performance, outcomes)}")
+        left = [o.part.name for i, o in enumerate(outcomes) if i not in chosen and o.is_done]
+        self._text(f"## Parts\n\n{_what_is_shown(performance, outcomes, len(left))}")
         first = next((o for o in outcomes if o.is_done), None)
         failed = 0
         for i, outcome in enumerate(outcomes):
@@ -93,7 +94,6 @@ class Chapters:
             failed += not outcome.is_done
             if i in chosen or (not outcome.is_done and failed <= FAILED_SHOWN):
                 self._short(outcome)
-        left = [o.part.name for i, o in enumerate(outcomes) if i not in chosen and o.is_done]
         if left:
             where = performance.path / "parts"
             self.left_out.append(
@@ -196,10 +196,11 @@ def _is_shown(output: Any) -> bool:
     return (RESULT in data and not _is_ours(output)) or any(kind in data for kind in PICTURES)
 
 
-def _what_is_shown(performance: Performance, outcomes: tuple[Outcome, ...]) -> str:
+def _what_is_shown(performance: Performance, outcomes: tuple[Outcome, ...], left: int) -> str:
     if len(outcomes) == 1:
         return ""
-    return (
+    some = f"{len(outcomes) - left} of {len(outcomes)} parts are shown here. " if left else ""
+    return some + (
         "Of the first part everything is shown, of the others pictures, recorded results and "
         f"errors. The executed notebooks are in `{performance.path / 'parts'}`."
     )

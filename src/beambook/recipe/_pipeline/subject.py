@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from beambook.errors import BeambookError
@@ -25,7 +27,7 @@ __all__ = ["PerformanceSubject"]
 
 ROWS_MOST = 300
 PROBLEMS_MOST = 60
-INPUTS_MOST = 40
+INPUTS_MOST = 12
 
 
 @dataclass(frozen=True)
@@ -94,20 +96,21 @@ class PerformanceSubject(Subject):
     def front(self, document: Document, title: str) -> Front:
         """The first page: status in words, problems, parts and their jobs, parameters."""
         problems = self.performance.problems(self.outcomes)
-        if (left := len(problems) - PROBLEMS_MOST) > 0:
-            problems = [*problems[:PROBLEMS_MOST], f"… and {left} more problems, see the parts"]
         sentence = self.performance.sentence(self.outcomes)
+        sentence = f"{sentence[:1].upper()}{sentence[1:]}."
+        if noted := len(problems) - sum(not o.is_done for o in self.outcomes):
+            sentence += f" {noted} problem{'s' * (noted > 1)} noted." if noted > 0 else ""
         return Front(
             title=self.title,
             author=one_line(self.performance.asked.notebooks["recipe"].get("author") or ""),
             status=self.status,
             time=self.time,
-            summary=sentence[:1].upper() + sentence[1:] + ".",
+            summary=sentence,
             results=_results(self.performance),
             parameters=_parameters(self.performance, self.outcomes),
             provenance=provenance_of(self),
-            inputs=inputs_of(_inputs(self._executions())),
-            problems=problems,
+            inputs=_by_folder(inputs_of(_inputs(self._executions()))),
+            problems=_most(problems),
             tables=[self._jobs()] if self.outcomes else [],
         )
 
@@ -141,6 +144,12 @@ class PerformanceSubject(Subject):
             size(o.peak_memory) if o.peak_memory else "",
             str(tries) if tries else "",
         ]
+
+
+def _most(problems: list[str]) -> list[str]:
+    left = len(problems) - PROBLEMS_MOST
+    more = [f"… and {left} more problems, see the parts"] if left > 0 else []
+    return [*problems[:PROBLEMS_MOST], *more]
 
 
 def _record(performance: Performance, outcomes: tuple[Outcome, ...]) -> dict[str, Any]:
@@ -186,6 +195,7 @@ def _parameters(performance: Performance, outcomes: tuple[Outcome, ...]) -> list
         for name, value in execution.values.items():
             if name in rows:
                 continue
+            value = performance.asked.shared.get(name, value)  # as the parts were told
             given = "its own in each part" if name in own and execution is part else short(value)
             unit, text = (about[name].unit, about[name].help) if name in about else ("", "")
             shown = "none" if value is None else given
@@ -206,6 +216,23 @@ def _inputs(executions: Iterable[Execution]) -> list[Any]:
         for entry in execution.inputs:
             path = str(entry.get("path", entry)) if isinstance(entry, dict) else str(entry)
             found.setdefault(path, entry)
-    left = len(found) - INPUTS_MOST
-    more = [f"… and {left} more"] if left > 0 else []
-    return [*list(found.values())[:INPUTS_MOST], *more]
+    return list(found.values())
+
+
+def _by_folder(rows: list[list[str]]) -> list[list[str]]:
+    """Many files as a row for each folder; each execution's record has them one by one."""
+    if len(rows) <= INPUTS_MOST:
+        return rows
+    files: Counter[str] = Counter()
+    whole: dict[str, list[str]] = {}
+    for row in rows:
+        if row[1] == "1":
+            files[str(Path(row[0]).parent)] += 1
+        else:
+            whole[row[0]] = row  # a run, whose files are perhaps read one by one, too
+    apart = [
+        [folder, str(count), "", "of each file: in the records"]
+        for folder, count in files.items()
+        if folder not in whole
+    ]
+    return [*whole.values(), *apart]
