@@ -101,10 +101,10 @@ def test_words_with_other_gain_bits_are_left_out_and_counted(seed, stage):
 
 def test_memory_is_as_stated():
     dark = DarkStatistics(2, (64, 128), frames=200)
-    assert dark.nbytes == 2 * 64 * 128 * (320 + 2)
+    assert dark.nbytes == 2 * 64 * 128 * (192 + 2)
     rng = np.random.default_rng(2)
     dark.push(rng.integers(5000, 5060, (200, 64, 128)).astype(np.uint16), np.arange(200) % 2)
-    assert dark.nbytes == 2 * 64 * 128 * (320 + 2), "nothing outside of the windows"
+    assert dark.nbytes == 2 * 64 * 128 * (192 + 2), "nothing outside of the windows"
 
 
 @pytest.mark.parametrize(("frames", "cells"), [

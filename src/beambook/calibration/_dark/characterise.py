@@ -132,7 +132,7 @@ def _groups(
 ) -> Iterator[NDArray[np.int64]]:
     """As many cells at a time as half of the memory holds."""
     most = max(stage.frames_per_cell for stage in stages)
-    pixel = 322 if most <= NARROW else 642
+    pixel = 194 if most <= NARROW else 386
     pixel += VALUE_BYTES * len(stages) + (LEVEL_BYTES * len(stages) if stages[0].levels else 0)
     each = pixel * int(np.prod(stages[0].detector.kind.module_shape))
     if memory < 2 * each:

@@ -106,16 +106,16 @@ def count_values(
 def _count_plain(raw: Any, frames: Any, a: int, base: Any, counts: Any) -> Any:
     length = counts.shape[1]
     last, most = np.uint16(length - 1), np.uint16(0)
-    flat, low = counts.reshape(counts.size), base[a : a + TILE]
-    at = np.empty(TILE, np.int64)
+    mine, low = counts[a : a + TILE].reshape(TILE * length), base[a : a + TILE]
+    at, first = np.empty(TILE, np.uint32), np.arange(TILE).astype(np.uint32) * np.uint32(length)
     for i in range(len(frames)):
         row = raw[frames[i], a : a + TILE]
         for p in range(TILE):
             here = min(np.uint16(row[p] - low[p]), last)
             most = max(most, here)
-            at[p] = (a + p) * length + here
+            at[p] = first[p] + np.uint32(here)
         for p in range(TILE):
-            flat[at[p]] += 1
+            mine[at[p]] += 1
     return np.int64(most)
 
 
@@ -123,8 +123,8 @@ def _count_plain(raw: Any, frames: Any, a: int, base: Any, counts: Any) -> Any:
 def _count_packed(raw: Any, frames: Any, a: int, code: Any, base: Any, counts: Any) -> Any:
     length = counts.shape[1]
     last, most = np.uint16(length - 1), np.uint16(0)
-    flat, low = counts.reshape(counts.size), base[a : a + TILE]
-    at = np.empty(TILE, np.int64)
+    mine, low = counts[a : a + TILE].reshape(TILE * length), base[a : a + TILE]
+    at, first = np.empty(TILE, np.uint32), np.arange(TILE).astype(np.uint32) * np.uint32(length)
     keep = np.uint16((1 << code[0]) - 1)
     stage = np.uint16(code[1] << code[0])
     for i in range(len(frames)):
@@ -134,9 +134,9 @@ def _count_packed(raw: Any, frames: Any, a: int, code: Any, base: Any, counts: A
             here = min(np.uint16(word - low[p]), last)
             here = last if word > keep else here
             most = max(most, here)
-            at[p] = (a + p) * length + here
+            at[p] = first[p] + np.uint32(here)
         for p in range(TILE):
-            flat[at[p]] += 1
+            mine[at[p]] += 1
     return np.int64(most)
 
 

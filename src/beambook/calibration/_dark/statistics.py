@@ -54,7 +54,7 @@ class DarkStatistics(ByCell):
 
     Memory: for each pixel and cell `window` + 1 bytes (twice as many from 256 frames on, four
     times from 65 536), and 2; 16 bytes for each value outside the windows. A cell of an AGIPD
-    module (65 536 pixels) takes 21 or 42 MB.
+    module (65 536 pixels) takes 13 or 25 MB.
 
     Parameters
     ----------
@@ -92,7 +92,7 @@ class DarkStatistics(ByCell):
         *,
         bits: int = 16,
         stage: int = 0,
-        window: int = 319,
+        window: int = 191,
         frames: int = 0,
         threads: int | None = None,
     ) -> None:
