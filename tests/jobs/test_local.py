@@ -7,11 +7,11 @@ import subprocess
 import sys
 
 import pytest
+from tests.jobs.conftest import kinds, sh, wait_for
 
 from beambook.errors import JobError, NameNotFound, ParameterError, RunNotFound
 from beambook.jobs import Batch, Job, LocalRunner, Resources, Task, runner
 from beambook.jobs._local import room_for
-from tests.jobs.conftest import kinds, sh, wait_for
 
 TRAP = "trap 'echo asked to end; exit 0' TERM; sleep 30 & wait"
 

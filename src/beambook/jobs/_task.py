@@ -153,13 +153,14 @@ class _Task:
         began = time.strftime("%Y-%m-%d %H:%M:%S")
         self._say(f"attempt {number} of {MOST_ATTEMPTS} on {node}, {began}")
         kills = oom_kills()
+        self._write()  # before it starts: an attempt counts even if it kills us at once
         try:
             pid = self._start()
         except OSError as error:
             reason = f"could not be started: {error}"
             return {"state": "failed", "reason": reason, "exit": 127}
         self._status |= {"group": pid, "group_birth": birth_of(pid)}
-        write_status(self._folder, self._which, self._status, lasting=False)
+        self._write()
         return self._verdict(self._watch(pid), was_oom=oom_kills() > kills)
 
     def _start(self) -> int:
@@ -245,7 +246,10 @@ class _Task:
         now = time.time()
         if now - self._status["heartbeat"] >= HEARTBEAT_SECONDS:
             self._status["heartbeat"] = now
-            write_status(self._folder, self._which, self._status, lasting=False)
+            self._write()
+
+    def _write(self) -> None:
+        write_status(self._folder, self._which, self._status, lasting=False)
 
     def _verdict(self, status: int, *, was_oom: bool) -> dict[str, Any]:
         code = os.waitstatus_to_exitcode(status)
