@@ -136,12 +136,10 @@ class Job(Described):
             ended = [each for each in states if each.is_final]
             took = time.monotonic() - began
             reporter(Progress(self.title, len(ended), len(states), summary(states), took))
-            # A task that is lost may yet be tried again, as long as the finish has not begun.
-            last = states[-1:] if self.batch.finish else states
-            if all(each.is_final for each in last) or (seconds is not None and took >= seconds):
+            if len(ended) == len(states) or (seconds is not None and took >= seconds):
                 return states
             time.sleep(pause if seconds is None else min(pause, max(0.0, seconds - took)))
-            pause = min(pause * 1.3, LONGEST_WAIT)
+            pause = min(pause * 1.15, LONGEST_WAIT)
 
     def stop(self) -> None:
         """End all that runs and begin nothing more; what is done stays done."""

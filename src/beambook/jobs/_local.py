@@ -15,7 +15,7 @@ from beambook.jobs._batch import Batch, Resources
 from beambook.jobs._environment import clean_environment
 from beambook.jobs._job import RUNNER, Job, user_name
 from beambook.jobs._process import birth_of, is_alive
-from beambook.jobs._runner import prepare
+from beambook.jobs._runner import is_done, prepare
 from beambook.jobs._state import TaskState
 from beambook.jobs._status import (
     FINISH,
@@ -75,6 +75,8 @@ class LocalRunner:
         JobError
             If the batch still runs, or the machine starts no process.
         """
+        if is_done(batch):
+            return Job(batch)
         todo = prepare(batch)
         path = str(batch.folder / RUNNER)
         resources = batch.resources

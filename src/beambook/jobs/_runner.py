@@ -15,7 +15,7 @@ from beambook.jobs._status import FINISH, read_json, read_status, task_folder
 if TYPE_CHECKING:
     from beambook.jobs._site import Site
 
-__all__ = ["Runner", "prepare", "runner", "runner_of"]
+__all__ = ["Runner", "is_done", "prepare", "runner", "runner_of"]
 
 
 class Runner(Protocol):
@@ -98,6 +98,15 @@ def prepare(batch: Batch) -> list[int]:
     for which in again:
         _put_aside(Path(task_folder(folder, which)))
     return todo
+
+
+def is_done(batch: Batch) -> bool:
+    """Whether nothing is left to do, so that no runner need be asked."""
+    folder = str(batch.folder)
+    every = [*range(len(batch.tasks)), *([FINISH] if batch.finish else [])]
+    return (batch.folder / RUNNER).is_file() and all(
+        read_status(folder, which).get("state") == "done" for which in every
+    )
 
 
 def _finish_is_due(folder: str, todo: list[int]) -> bool:

@@ -6,7 +6,6 @@ import os
 import re
 import time
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from typing import Any
 from beambook.errors import JobError, ParameterError
 from beambook.jobs._batch import Batch, Resources
 from beambook.jobs._job import RUNNER, Job, user_name
-from beambook.jobs._runner import prepare
+from beambook.jobs._runner import is_done, prepare
 from beambook.jobs._site import Site
 from beambook.jobs._slurm_command import CommandFailed, call
 from beambook.jobs._slurm_script import (
@@ -89,6 +88,8 @@ class SlurmRunner:
         JobError
             If the batch still runs, or Slurm takes no jobs.
         """
+        if is_done(batch):
+            return Job(batch)
         todo = prepare(batch)
         write_scripts(batch, self._site)
         self._submit_tasks(batch, self._record(batch), todo)
@@ -203,10 +204,8 @@ class SlurmRunner:
         return max(1, int(match[1])) if match else ARRAY_SIZE
 
     def _cancel(self, jobs: list[str]) -> None:
-        # --full: the wrapper hears of it, too, and has time to say so. It fails without a word
-        # if one of the jobs still waits; whether all are ended in the end is what counts.
-        with suppress(CommandFailed):
-            call("scancel", "--signal=TERM", "--full", *jobs, conf=self._conf)
+        # Each wrapper hears SIGTERM, and has Slurm's KillWait to say so. (--signal would do
+        # the same, but it waits a minute for jobs that have not begun.)
         try:
             call("scancel", *jobs, conf=self._conf)
         except CommandFailed as error:  # what has ended since cannot be ended

@@ -20,6 +20,7 @@ WHY_WAITING = {
     "JobArrayTaskLimit": "as many run as at_once allows",
     "BeginTime": "it begins again shortly",
     "PartitionTimeLimit": "it asks for more time than the partition gives",
+    "PartitionConfig": "it asks for more than the partition gives",
     "PartitionNodeLimit": "it asks for more nodes than the partition gives",
     "PartitionDown": "the partition is down",
     "PartitionInactive": "the partition takes no jobs now",
