@@ -72,3 +72,11 @@ def test_jungfrau_modes_and_unknown_ones(tmp_path):
     assert not runs.fixed
     with pytest.raises(DataError, match=r"r0001 is in dynamic, but was given as run_med"):
         dark_runs(*folders(tmp_path, 4, 1, 3))
+
+
+def test_parallel_gain_is_refused(tmp_path):
+    for run, stage in enumerate(STAGES, 1):
+        made = {"lpd": 1, "trains": 1, "frames": 2, "parallel_gain": True}
+        make_run(tmp_path / f"r{run:04d}", run=run, dark=stage, **made)
+    with pytest.raises(DataError, match="parallel gain"):
+        dark_runs(*folders(tmp_path, 1, 2, 3)).conditions()

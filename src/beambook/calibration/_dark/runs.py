@@ -97,7 +97,8 @@ class DarkRuns:
         Raises
         ------
         DataError
-            They are not the same in all runs, or could not be found.
+            They are not the same in all runs, or could not be found; or an LPD stored all three
+            gains in each train.
         """
         if self.kind in ("AGIPD", "JUNGFRAU"):  # the same constants hold for all stages
             known.setdefault("gain_mode", int(self.fixed))
@@ -112,6 +113,11 @@ class DarkRuns:
                 raise DataError(
                     f"{self.runs[0].name} and {run.name} do not belong together: {', '.join(wrong)}"
                 )
+        if getattr(found[0], "parallel_gain", False):
+            raise DataError(
+                f"{self.detector} stored all three gains in each train (parallel gain); such dark "
+                "runs cannot be characterised yet"
+            )
         return found[0]
 
     def of_module(self, module: int) -> tuple[Detector, ...]:
