@@ -61,6 +61,9 @@ class Front:
     inputs : list of (path, files, size, checksum)
     problems : list of str
         What went wrong, first of all.
+    details_last : bool
+        Whether parameters, inputs and provenance come behind the chapters: those of a pipeline
+        fill pages.
     summary : str
         How it went, in words.
     tables : list of FrontTable
@@ -76,6 +79,7 @@ class Front:
     provenance: list[list[str]] = field(default_factory=list)
     inputs: list[list[str]] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    details_last: bool = False
     summary: str = ""
     tables: list[FrontTable] = field(default_factory=list)
 

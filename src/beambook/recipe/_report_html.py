@@ -45,6 +45,7 @@ def html_page(subject: Subject, document: Document, body: Body, *, code: bool) -
         front=_front(front),
         contents=_contents(body),
         body="\n".join(parts) or "<p class=remark>This notebook is empty.</p>",
+        details=_last(front),
         notes=_notes(document),
         source=escape(subject.path.name),
         style=(RESOURCES / "style.css").read_text(encoding="utf-8"),
@@ -112,11 +113,24 @@ def _front(front: Front) -> str:
     tables = [
         ("Results", "results", ["name", "value", "unit"], front.results),
         *((t.title, t.kind, t.columns, t.rows) for t in front.tables),
+    ]
+    shown = "\n".join(_table(*table) for table in tables if table[3])
+    return shown if front.details_last else f"{shown}\n{_details(front)}"
+
+
+def _details(front: Front) -> str:
+    tables = [
         ("Parameters", "parameters", ["name", "value", "unit", "help"], front.parameters),
         ("Input data", "inputs", ["path", "files", "size", "checksum"], front.inputs),
         ("Provenance", "provenance", [], front.provenance),
     ]
     return "\n".join(_table(*table) for table in tables if table[3])
+
+
+def _last(front: Front) -> str:
+    if not front.details_last:
+        return ""
+    return f'<section class="front" aria-label="Details">\n{_details(front)}\n</section>\n'
 
 
 def _table(title: str, kind: str, columns: list[str], rows: list[list[str]]) -> str:

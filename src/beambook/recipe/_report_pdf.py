@@ -208,6 +208,7 @@ class _Press:
                 {"title": t.title, "columns": t.columns, "rows": _breakable(t.rows)}
                 for t in front.tables
             ],
+            "details-last": front.details_last,
             "day": front.date,
             "date": [front.time.year, front.time.month, front.time.day],
             "numbered": self.body.numbered,

@@ -193,9 +193,16 @@ class Performance(Described):
         if (after := self.after) is not None and after.error_line:
             lines.append(f"{after.recipe}: {after.error_line}")
         lines += self._changed(outcomes)
-        for name, execution in self._named_executions(outcomes):
-            lines += [f"{name}: {text}" if name else text for text in _recorded(execution)]
+        lines += self._noted(outcomes)
         return [one_line(line)[:400] for line in dict.fromkeys(lines)]
+
+    def _noted(self, outcomes: tuple[Outcome, ...]) -> list[str]:
+        """What notebooks have recorded as problems: once, however many of them say it."""
+        who: dict[str, list[str]] = {}
+        for name, execution in self._named_executions(outcomes):
+            for text in _recorded(execution):
+                who.setdefault(text, []).append(name)
+        return [_said_by(text, names) for text, names in who.items()]
 
     def _changed(self, outcomes: tuple[Outcome, ...]) -> list[str]:
         """Notebooks that are not those any more that were asked for."""
@@ -290,6 +297,12 @@ def _in_words(outcomes: tuple[Outcome, ...]) -> str:
             if status in FINAL:
                 text += f": {_listed([o.part.name for o in outcomes if o.status == status])}"
     return text
+
+
+def _said_by(text: str, names: list[str]) -> str:
+    if "" in names:  # said of all, by the notebook before or after
+        return text
+    return f"{names[0]}: {text}" if len(names) == 1 else f"{_listed(names)}: {text}"
 
 
 def _listed(names: list[str], most: int = 6) -> str:

@@ -112,6 +112,7 @@ class PerformanceSubject(Subject):
             inputs=_by_folder(inputs_of(_inputs(self._executions()))),
             problems=_most(problems),
             tables=[self._jobs()] if self.outcomes else [],
+            details_last=True,
         )
 
     def _executions(self) -> Iterable[Execution]:
