@@ -16,28 +16,31 @@ export UV_DEFAULT_INDEX := $(INDEX)
 endif
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: demo test slurm
+.PHONY: demo test system
 .DEFAULT_GOAL := demo
 
 demo: .venv/.ready
 	$(BIN)/beambook demo demo
 
-test: .venv/.ready slurm
+test: .venv/.ready system
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest
+	$(BIN)/pytest -n logical --maxprocesses 4 --dist loadfile
 
-# A real Slurm for the tests, started by them without root. Only its packages
-# need root; where they are not and cannot be installed, its tests are skipped.
-slurm:
-	@command -v slurmctld munged >/dev/null || PATH=$$PATH:/usr/sbin command -v slurmctld munged >/dev/null || \
+# What the tests use of the system: a real Slurm, started by them without root, and
+# sandboxes and images of frozen software. Only the packages need root; where they are
+# not and cannot be installed, their tests are skipped.
+SYSTEM := slurm-wlm munge bubblewrap squashfs-tools squashfuse
+system:
+	@PATH=$$PATH:/usr/sbin; for each in slurmctld munged bwrap mksquashfs squashfuse; do \
+		command -v $$each >/dev/null || missing=1; done; test -z "$$missing" || \
 	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-		mkdir -p .cache; echo "Installing slurm-wlm and munge ..."; \
-		(apt-get -q update && DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends slurm-wlm munge) \
-			>.cache/slurm-install.log 2>&1 || echo "Slurm could not be installed (.cache/slurm-install.log): its tests will be skipped"; \
-	else echo "No Slurm here (apt install slurm-wlm munge): its tests will be skipped"; fi
+		mkdir -p .cache; echo "Installing $(SYSTEM) ..."; \
+		(apt-get -q update && DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends $(SYSTEM)) \
+			>.cache/system-install.log 2>&1 || echo "They could not be installed (.cache/system-install.log): their tests will be skipped"; \
+	else echo "Not all of $(SYSTEM) are here: tests that need them will be skipped"; fi
 
 # The environment, exactly as the lock file has it; hashes are checked.
 .venv/.ready: requirements.lock pyproject.toml

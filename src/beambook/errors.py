@@ -21,6 +21,8 @@ Each error is also a subclass of the builtin that users expect, so that
     ├── ExecutionError          RuntimeError       an execution that did not end well
     ├── JobError                RuntimeError       a cluster that refuses, or does not answer
     ├── ReportError             RuntimeError       a report that could not be made
+    ├── EnvironmentProblem      RuntimeError       software that cannot be had as it was
+    ├── PublicationError        ValueError         no publication, refused, or changed
     └── MissingPackage          ImportError        an optional package is not installed
 
 ``exit_code`` is what the command line ends with: 2 for a user's mistake
@@ -40,6 +42,7 @@ __all__ = [
     "ConstantNotFound",
     "DamagedFile",
     "DataError",
+    "EnvironmentProblem",
     "ExecutionError",
     "JobError",
     "KeyNotFound",
@@ -48,6 +51,7 @@ __all__ = [
     "NotebookError",
     "ParameterError",
     "ParameterNotFound",
+    "PublicationError",
     "RecipeNotFound",
     "ReportError",
     "RunNotFound",
@@ -199,6 +203,14 @@ class JobError(BeambookError, RuntimeError):
 
 class ReportError(BeambookError, RuntimeError):
     """A report that could not be made."""
+
+
+class EnvironmentProblem(BeambookError, RuntimeError):
+    """Software that cannot be frozen, or cannot be had again as it was."""
+
+
+class PublicationError(BeambookError, ValueError):
+    """Not a publication, one that is refused, or one that was changed since it was sealed."""
 
 
 class MissingPackage(BeambookError, ImportError):

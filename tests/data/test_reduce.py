@@ -444,7 +444,7 @@ def test_memory_is_blocks_and_result(exdf, tmp_path, monkeypatch):
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         assert found.attrs["frames"] == 512
-        assert peak < threads * (1 << 20) + results * result + (1 << 18)
+        assert peak < threads * (1 << 20) + results * result + (1 << 19)
 
 
 def test_large_results_are_there_once(exdf, tmp_path, monkeypatch):

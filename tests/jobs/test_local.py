@@ -186,7 +186,7 @@ def test_after_a_power_cut_the_rest_is_run(tmp_path):
             os.kill(pid, signal.SIGKILL)
     wait_for(lambda: not any(map(alive, pids(tmp_path))), "the end of what they had started")
     job = Job.load(tmp_path / "b")
-    assert kinds(job.states()) == ["done", "lost", "lost"]
+    wait_for(lambda: kinds(job.states()) == ["done", "lost", "lost"], "the end of the wrappers")
     assert job.state == "lost"
     (tmp_path / "b/tasks/0001/status.json").write_text('{"state": "runn')  # cut in the middle
     assert kinds(job.states()) == ["done", "lost", "lost"]

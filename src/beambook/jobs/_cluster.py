@@ -143,11 +143,7 @@ def _on_slurm(n: int | None, site: Site) -> Any:
         python=site.python,
         job_name="bb-dask",
         job_script_prologue=prologue(site),
-        job_extra_directives=[
-            "--export=NIL",
-            *([f"--qos={site.qos}"] if site.qos else []),
-            *site.sbatch,
-        ],
+        job_extra_directives=[*([f"--qos={site.qos}"] if site.qos else []), *site.sbatch],
         log_directory=str(cache / LOGS),
         scheduler_options={"dashboard_address": ":0"},
     )

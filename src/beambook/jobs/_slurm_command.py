@@ -8,12 +8,13 @@ import subprocess
 from collections.abc import Mapping, Sequence
 
 from beambook.errors import JobError
+from beambook.jobs._environment import clean_environment
 
 __all__ = ["CommandFailed", "call"]
 
 SECONDS = 60.0
-# What would change the answer: formats that the user has chosen, and the job that we may be in.
-_DROPPED = ("SQUEUE_", "SACCT_", "SINFO_", "SCONTROL_", "SLURM_", "SBATCH_", "SCANCEL_")
+# Where the cluster is, and who asks.
+_KEPT = ("SLURM_CONF", "KRB5CCNAME")
 PLACES = ("/usr/local/bin", "/usr/bin", "/opt/slurm/bin", "/usr/local/slurm/bin")
 
 
@@ -82,9 +83,13 @@ def _find(program: str) -> str | None:
 
 
 def _environment(own: Mapping[str, str], conf: str) -> dict[str, str]:
-    kept = {name: value for name, value in own.items() if not name.startswith(_DROPPED)}
-    conf = conf or own.get("SLURM_CONF", "")
-    return kept | {"LC_ALL": "C"} | ({"SLURM_CONF": conf} if conf else {})
+    """What Slurm's programs need and no more: sbatch gives what it has to the job.
+
+    Its ``--export=NIL`` would keep that out, too, but has Slurm (22.05) run the user's login
+    scripts for each job: 1 s here, and where they hang the job is not started at all.
+    """
+    kept = {name: own[name] for name in _KEPT if name in own}
+    return clean_environment() | kept | {"LC_ALL": "C"} | ({"SLURM_CONF": conf} if conf else {})
 
 
 def _essence(program: str, text: str) -> str:

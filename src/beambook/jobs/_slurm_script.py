@@ -70,7 +70,7 @@ def options(batch: Batch, site: Site, resources: Resources, *, name: str) -> lis
     }
     return [
         "--parsable",
-        "--export=NIL",
+        "--export=ALL",  # of what `call` gives it
         "--requeue",
         "--open-mode=append",
         *(f"{option}={value}" for option, value in wanted.items() if value),

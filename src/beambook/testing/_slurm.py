@@ -52,7 +52,7 @@ SelectType=select/cons_tres
 SelectTypeParameters=CR_Core_Memory
 DefMemPerCPU={memory_per_core}
 SlurmdParameters=config_overrides
-SchedulerParameters=sched_interval=1,sched_min_interval=0,batch_sched_delay=0,\
+SchedulerParameters=sched_interval=1,sched_min_interval=1,batch_sched_delay=0,\
 default_queue_depth=1000,bf_interval=1,bf_min_age_reserve=0
 SchedulerType=sched/backfill
 KillWait=2

@@ -1,0 +1,1 @@
+"""Freeze software, and have it again: exact versions, checked by their hashes."""
