@@ -154,6 +154,7 @@ def test_what_could_not_be_corrected_is_named_and_the_rest_is_there(corrected, p
     results = performance.results()
     assert results["parts done"]["value"] == 3
     assert results["frames corrected"]["value"] < results["frames in raw files"]["value"]
+    assert results["frames without a reason"]["value"] == 0
 
 
 def test_extra_data_accepts_the_folder_and_finds_the_run_in_it(corrected):

@@ -1,6 +1,7 @@
 """Dask in one line, with real workers."""
 
 import importlib
+import os
 import sys
 import time
 
@@ -34,6 +35,7 @@ def test_local_and_by_address(monkeypatch):
 @quietly
 def test_a_worker_that_slurm_takes_is_replaced(slurm, tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setenv("OF_THE_SUBMITTER", "1")
 
     def slow_square(number):  # by value: a worker cannot import the tests
         time.sleep(0.1)
@@ -47,6 +49,7 @@ def test_a_worker_that_slurm_takes_is_replaced(slurm, tmp_path, monkeypatch):
 
         (first,) = wait_for(running)
         wait_for(lambda: any(each.status == "finished" for each in squares))
+        assert client.submit(os.getenv, "OF_THE_SUBMITTER").result() is None
         slurm.command("scancel", first)
         assert client.gather(squares) == [number**2 for number in range(30)]
         assert running() != [first]

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 import os
+import shlex
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from beambook.errors import JobError, MissingPackage, ParameterError
 from beambook.jobs._site import Site
+from beambook.jobs._slurm_command import clean_command
 from beambook.jobs._slurm_script import prologue
 from beambook.jobs._slurm_submit import sbatch
 
@@ -129,10 +131,16 @@ def _on_slurm(n: int | None, site: Site) -> Any:
     _distributed()
     try:
         from dask_jobqueue import SLURMCluster  # type: ignore[attr-defined, unused-ignore]
+        from dask_jobqueue.slurm import SLURMJob
     except ImportError as error:
         raise MissingPackage("Dask on Slurm needs dask_jobqueue", hint=INSTALL) from error
+
+    class CleanJob(SLURMJob):  # type: ignore[misc, unused-ignore]
+        submit_command = shlex.join(clean_command("sbatch"))
+
     cache = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
     workers = SLURMCluster(
+        job_cls=CleanJob,  # type: ignore[arg-type, unused-ignore]  # its hint means an instance
         cores=site.cores or 1,
         processes=1,
         memory=f"{(site.memory or WORKER_MEMORY * (site.cores or 1)) >> 20}MiB",

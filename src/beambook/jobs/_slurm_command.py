@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from beambook.errors import JobError
 from beambook.jobs._environment import clean_environment
 
-__all__ = ["CommandFailed", "call"]
+__all__ = ["CommandFailed", "call", "clean_command"]
 
 SECONDS = 60.0
 # Where the cluster is, and who asks.
@@ -62,7 +62,7 @@ def call(program: str, *words: str, conf: str = "") -> str:
     try:
         done = subprocess.run(  # noqa: S603 the program of this name, with our own words
             [path, *words],
-            env=_environment(os.environ, conf),
+            env=_environment(conf),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -82,13 +82,19 @@ def _find(program: str) -> str | None:
     return shutil.which(program) or shutil.which(program, path=os.pathsep.join(PLACES))
 
 
-def _environment(own: Mapping[str, str], conf: str) -> dict[str, str]:
+def clean_command(program: str) -> list[str]:
+    """The beginning of a command line that runs a program of Slurm as `call` does."""
+    variables = [f"{name}={value}" for name, value in _environment("").items()]
+    return ["/usr/bin/env", "-i", *variables, _find(program) or program]
+
+
+def _environment(conf: str) -> dict[str, str]:
     """What Slurm's programs need and no more: sbatch gives what it has to the job.
 
     Its ``--export=NIL`` would keep that out, too, but has Slurm (22.05) run the user's login
     scripts for each job: 1 s here, and where they hang the job is not started at all.
     """
-    kept = {name: own[name] for name in _KEPT if name in own}
+    kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
     return clean_environment() | kept | {"LC_ALL": "C"} | ({"SLURM_CONF": conf} if conf else {})
 
 
