@@ -277,7 +277,7 @@ class Conductor:
 
     def _check_outputs(self) -> None:
         record = self._journal.record
-        record["outputs"], missing = declared_files(self._journal.folder, self._plan.recipe.outputs)
+        record["outputs"], missing = declared_files(self._cwd, self._plan.recipe.outputs)
         if missing and record["status"] == "done":
             self._at = None
             value = f"the notebook did not write {', '.join(missing)}"

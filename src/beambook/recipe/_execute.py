@@ -37,6 +37,7 @@ def execute(
     kernel: str | None = None,
     fork: bool = True,
     allow_errors: bool = False,
+    in_place: bool = False,
 ) -> Execution:
     """Execute a notebook with values, in a fresh folder of its own.
 
@@ -66,6 +67,9 @@ def execute(
         False: never fork the kernel from a process that has imported the science stack.
     allow_errors : bool
         True: go on after a cell that raises.
+    in_place : bool
+        True: the kernel works in the notebook's own folder, as in JupyterLab, whatever the
+        notebook says of itself; so notebooks find what others before them wrote.
 
     Returns
     -------
@@ -96,6 +100,7 @@ def execute(
         kernel=kernel,
         fork=fork,
         allow_errors=allow_errors,
+        in_place=in_place,
     )[0]
 
 
@@ -113,6 +118,7 @@ def execute_many(
     kernel: str | None = None,
     fork: bool = True,
     allow_errors: bool = False,
+    in_place: bool = False,
 ) -> list[Execution]:
     """Execute a notebook once for each set of values, several at once.
 
@@ -127,8 +133,10 @@ def execute_many(
         One set of values for each execution.
     at_once : int, optional
         How many kernels at once, else as many as this process may use cores.
-    into, time_limit, cell_time_limit, grace, output_limit, reporter, kernel, fork, allow_errors
+    into, time_limit, cell_time_limit, grace, output_limit, reporter, kernel, fork
         As for `execute`; time limits hold for each execution.
+    allow_errors, in_place : bool
+        As for `execute`.
 
     Returns
     -------
@@ -154,6 +162,7 @@ def execute_many(
             limits=limits,
             fork=fork,
             allow_errors=allow_errors,
+            in_place=in_place,
         )
         for each in values
     ]

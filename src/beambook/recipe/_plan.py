@@ -90,6 +90,7 @@ def plan(
     limits: Limits,
     fork: bool,
     allow_errors: bool,
+    in_place: bool = False,
 ) -> Plan:
     """Check everything and decide.
 
@@ -114,7 +115,7 @@ def plan(
         json_values = {}
     _clear(notebook)
     sources = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
-    beside = not recipe.is_declared and _names_files(sources, recipe.path.parent)
+    beside = in_place or (not recipe.is_declared and _names_files(sources, recipe.path.parent))
     return Plan(
         recipe, notebook, json_values, name, spec, into, beside,
         preload_for("\n".join(sources)) if python else (), limits, fork, allow_errors,
