@@ -83,10 +83,10 @@ def agipd(
             common_mode(data, (gain == 0) & (mask == 0), **cm)
         if scale is not None:
             data = data * pick(scale, gain, cell)
-        if xray is not None:
-            data = data / xray[cell]
         if shift is not None:
             data[gain == 1] += shift[cell][gain == 1]
+        if xray is not None:
+            data = data / xray[cell]
         if set_min:
             data[(gain == 1) & (data < 0)] = 0
         if photon is not None:

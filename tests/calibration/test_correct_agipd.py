@@ -253,6 +253,25 @@ def test_slopes_of_a_current_source_are_ratios(raw, given_constants):
     np.testing.assert_array_equal(same.data, bare.data)
 
 
+def test_what_joins_medium_to_high_gain_is_brought_to_kev_too(raw, given_constants):
+    mine = {key: given_constants[key] for key in ("Offset", "ThresholdsDark", "SlopesFF")}
+    rng = np.random.default_rng(12)
+    pulsed, ratios = np.zeros((10, CELLS, *SHAPE), "f4"), np.zeros((8, CELLS, *SHAPE), "f4")
+    for fit, (level, width) in {0: (100, 3), 1: (20, 3), 3: (3.3, 0.1), 4: (-40, 3)}.items():
+        pulsed[fit] = rng.normal(level, width, pulsed[fit].shape)
+    ratios[6:] = rng.normal(30, 1, ratios[6:].shape)
+    ways = {"PC": {**mine, "SlopesPC": pulsed}, "CS": {**mine, "SlopesCS": ratios}}
+    for mode, constants in ways.items():
+        ready, options = AGIPDConstants.from_mapping(constants), replace(BARE, rel_gain=True)
+        options = replace(options, rel_gain_mode=mode)
+        adu, kev = (
+            correct_agipd(raw, CELL_NUMBERS, ready, options=replace(options, xray_gain=each))
+            for each in (False, True)
+        )
+        expected = adu.data / mine["SlopesFF"][CELL_NUMBERS]
+        np.testing.assert_allclose(kev.data, expected, rtol=1e-4, atol=0.01)
+
+
 def test_xray_gain_is_absolute_or_relative(raw, constants, given_constants):
     plain_adu = correct_agipd(raw, CELL_NUMBERS, constants, options=BARE).data
     slopes = given_constants["SlopesFF"]

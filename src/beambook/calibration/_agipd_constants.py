@@ -44,6 +44,7 @@ class Pack:
     thresholds : ndarray (2, cell, pixel) float32
     bad : ndarray (3, cell, pixel) int32
     shift : ndarray (cell, pixel) float32
+        Added after scaling, in the unit that scaling leads to.
     has_scale, has_shift : bool
     """
 
@@ -156,7 +157,7 @@ class AGIPDConstants:
         if options.mask_noisy_adc and not options.only_offset:
             bad = bad | _noisy_adc(bad, options.noisy_adc_threshold)
         scale = _product(factors.scale, xray.scale)
-        shift = factors.shift
+        shift = _in_unit(factors.shift, xray.scale)
         return Pack(
             offset=self.offset.reshape(3, -1, pixels),
             thresholds=thresholds.reshape(2, -1, pixels),
@@ -214,6 +215,13 @@ def _product(
     if one is None:
         return np.repeat(other[np.newaxis], 3, axis=0)
     return one * other
+
+
+def _in_unit(
+    shift: NDArray[np.float32] | None, xray: NDArray[np.float32] | None
+) -> NDArray[np.float32] | None:
+    """What is added to medium gain, which the kernel does last: in keV, if the data are."""
+    return shift if shift is None or xray is None else shift * xray
 
 
 def _noisy_adc(bad: NDArray[np.uint32], most: float) -> NDArray[np.uint32]:
