@@ -101,7 +101,7 @@ def _pip_files(env: Mapping[str, str]) -> Iterator[Path]:
 
 
 def _told(stderr: str) -> str:
-    """uv's complaint without the warnings about interpreters that it did not want anyway."""
+    """What uv complains of, without the warnings about interpreters that it did not want anyway."""
     text = stderr.strip()
     starts = [at for word in ("error: ", "  × ") if (at := text.find(word)) >= 0]
     lines = text[min(starts, default=0) :].removeprefix("error: ").splitlines()
