@@ -10,6 +10,7 @@ from typing import Any
 
 from beambook.recipe._align import aligned
 from beambook.recipe._cells import Output
+from beambook.recipe._elided import without_elided
 from beambook.recipe._figures import compare_figures
 from beambook.recipe._fingerprint import FIGURE, TABLE, VALUES
 from beambook.recipe._pictures import compare_pictures
@@ -301,10 +302,7 @@ def _cross_check(a: Data, b: Data, tally: Tally, context: Context) -> None:
     if tally.evidence == "figure":
         _check_picture(a, b, beside)
     else:
-        if HTML in a and HTML in b:
-            _compare_pages(a, b, beside, printed)
-        if TEXT in a and TEXT in b:
-            compare_texts(str(a[TEXT]), str(b[TEXT]), beside, printed)
+        _check_shown(a, b, beside, printed)
     if not beside.count and beside.noisy:
         tally.notes.append("shown with other digits")
     numbers_only = all(map(_same_form, beside.differences))
@@ -313,6 +311,17 @@ def _cross_check(a: Data, b: Data, tally: Tally, context: Context) -> None:
         tally.count += beside.count
         tally.differences = beside.differences
         tally.picture = beside.picture
+
+
+def _check_shown(a: Data, b: Data, beside: Tally, printed: Context) -> None:
+    mime = {"result": RESULT, "table": TABLE, "values": VALUES}[beside.evidence]
+    stored = tuple(d[mime].get("data", d[mime].get("value", d[mime])) for d in (a, b))
+    for shown in (mime for mime in (HTML, TEXT) if mime in a and mime in b):
+        one, two = without_elided(str(a[shown]), str(b[shown]), (stored[0], stored[1]))
+        if shown == HTML:
+            compare_html(read_page(one), read_page(two), beside, printed)
+        else:
+            compare_texts(one, two, beside, printed)
 
 
 def _same_form(found: Difference) -> bool:

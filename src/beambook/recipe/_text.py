@@ -38,7 +38,7 @@ _KINDS = re.compile(
     r"|\b(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]* \d\d?,? (?:19|20)\d\d\b"
     r"(?:,? \d\d:\d\d(?::\d\d)?)?)"
     r"|(?P<clock>\b\d{1,2}:\d\d:\d\d(?:[.,]\d+)?\b)"
-    r"|(?P<path>(?:(?<=file://)|(?<![\w./:~\\]))(?:~|[A-Za-z]:)?(?:/[\w.@+=%~-]+){2,}/?"
+    r"|(?P<path>(?:(?<=file://)|(?<![\w./:~\\]))(?:~|[A-Za-z]:)?(?:/[\w.@+=%~-]+){2,}[/…]?"
     r"|[A-Za-z]:(?:\\[\w.@+=%~-]+){2,})"
     r"|(?P<word>\b0[xX][0-9a-fA-F]+\b|\b\d+(?:\.\d+){2,}\w*|[^\W\d]\w*)"
     r"|(?P<number>(?:(?<![\w)\]])[+\-−])?(?:\d+\.?\d*|\.\d+)(?:[eE][+\-]?\d+)?)"
@@ -236,8 +236,8 @@ def _same_path(a: str, b: str) -> bool:
     rooted = all(p[0] or p[1] in _ROOTS for p in (one, two))
     if not rooted:
         return False
-    if one[-1] == two[-1]:
-        return True
+    if one[-1] == two[-1] or any(p.endswith(("...", "…")) for p in (a, b)):
+        return True  # of a path that was cut short nobody sees the end
     temporary = all(_TEMPORARY.match(p) for p in (a, b)) and not ("." in one[-1] or "." in two[-1])
     return temporary or bool(_RANDOM_NAME.match(one[-1]) and _RANDOM_NAME.match(two[-1]))
 
