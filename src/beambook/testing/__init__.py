@@ -19,6 +19,7 @@ from beambook.testing._faults import (
 from beambook.testing._proposal import make_proposal
 from beambook.testing._run import make_run
 from beambook.testing._scan import Scan
+from beambook.testing._slurm import PrivateSlurm, private_slurm
 from beambook.testing._xdi import read_xdi, shipped_scans
 
 __all__ = [
@@ -31,12 +32,14 @@ __all__ = [
     "MissingEntries",
     "MissingSequence",
     "Physics",
+    "PrivateSlurm",
     "Scan",
     "TruncatedFile",
     "make_detector_proposal",
     "make_proposal",
     "make_run",
     "photons",
+    "private_slurm",
     "read_xdi",
     "shipped_scans",
     "truth_of",

@@ -8,7 +8,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
@@ -349,10 +348,3 @@ def _kill(pid: int) -> None:
         os.kill(pid, signal.SIGKILL)
     except (ProcessLookupError, PermissionError):
         return
-
-
-if __name__ == "__main__":  # python -m beambook.testing._slurm: one to try things on
-    with private_slurm() as _slurm:
-        sys.stdout.write(f"export SLURM_CONF={_slurm.folder}/slurm.conf\n")
-        sys.stdout.flush()
-        signal.sigwait({signal.SIGINT, signal.SIGTERM})

@@ -1,0 +1,13 @@
+"""``python -m beambook.testing slurm``: a Slurm of one's own, to try things on."""
+
+import signal
+import sys
+
+from beambook.testing._slurm import private_slurm
+
+if sys.argv[1:] != ["slurm"]:
+    sys.exit("python -m beambook.testing slurm")
+with private_slurm() as slurm:
+    sys.stdout.write(f"export SLURM_CONF={slurm.folder}/slurm.conf\n")
+    sys.stdout.flush()
+    signal.sigwait({signal.SIGINT, signal.SIGTERM})
