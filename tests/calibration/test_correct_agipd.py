@@ -169,6 +169,43 @@ def test_a_bright_asic_has_no_common_mode(constants, given_constants):
     assert with_.counts["asics_shifted"] == 0
 
 
+@pytest.mark.parametrize("frames", [3, 280])
+def test_an_offset_that_is_no_number_spoils_no_neighbour(frames):
+    """The mask may not know of it; a sum over the ASIC or over frames must not either."""
+    cells = np.arange(frames) % 2
+    offset = np.full((3, 2, *SHAPE), 5000, "f4")
+    thresholds = np.stack([np.full((2, *SHAPE), each, "f4") for each in (6500, 7500)])
+    for place, value in enumerate((np.nan, np.inf, -np.inf)):
+        offset[0, :, 70, place] = value
+    constants = AGIPDConstants.from_mapping({"Offset": offset, "ThresholdsDark": thresholds})
+    raw = np.full((frames, 2, *SHAPE), 6000, "u2")
+    raw[:, 0] = 5008
+    options = replace(BARE, common_mode=True)
+    ours = correct_agipd(raw, cells, constants, options=options)
+    good = np.ones(SHAPE, bool)
+    good[70, :3] = False
+    assert (ours.data[:, good] == 0).all()
+    assert (ours.mask[:, good] == 0).all()
+    assert not np.isfinite(ours.data[:, ~good]).any()
+
+
+def test_a_good_value_is_not_zeroed_for_what_a_constant_was(raw, given_constants):
+    mine = {key: given_constants[key].copy() for key in ("Offset", "ThresholdsDark")}
+    mine["Offset"][:, :, 1, 0] = np.nan
+    mine["Offset"][:, :, 1, 1] = -3e7
+    flags = np.zeros(SHAPE, "u4")
+    flags[0, :2] = BadPixels.VALUE_IS_NAN, BadPixels.VALUE_OUT_OF_RANGE
+    constants = AGIPDConstants.from_mapping({**mine, "BadPixelsDark": flags})
+    as_it_is = correct_agipd(raw, CELL_NUMBERS, constants, options=BARE).data
+    for nans, orange in ((True, False), (False, True), (True, True)):
+        options = replace(BARE, zero_nans=nans, zero_orange=orange)
+        ours = correct_agipd(raw, CELL_NUMBERS, constants, options=options)
+        np.testing.assert_array_equal(ours.data[:, 0], as_it_is[:, 0])
+        assert (ours.data[:, 1, 0] == 0).all() == nans
+        assert (ours.data[:, 1, 1] == 0).all() == orange
+        assert (ours.mask[:, 0, :2] == flags[0, :2]).all()
+
+
 def test_a_row_of_cells_has_a_common_mode_only_in_a_long_block(given_constants):
     """A pixel that reads 5 ADU too much in all cells; 288 frames are enough, 200 are not."""
     rng = np.random.default_rng(7)

@@ -133,7 +133,7 @@ def _finish(
         round_to_photons(data, photons[0], photons[1])
     check_values(bits, mask)
     if what & ZERO:
-        zero_bad_values(bits, mask, photons[2])
+        zero_bad_values(bits, photons[2])
 
 
 @compiled(boundscheck=False)

@@ -16,13 +16,18 @@ __all__ = ["add_dark", "dark_means", "shift_asics", "subtract"]
 
 _ROWS, _ACROSS, _SIDE = 64, 128, 64  # of a strip: two ASICs side by side
 _NEVER_DARK = 0x7E967699  # bits of 1e38: finite, as it is multiplied with 0
+_INFINITY_BITS, _WITHOUT_SIGN = 0x7F800000, 0x7FFFFFFF
 
 
 @compiled(boundscheck=False)
 def _candidates(bits: Any, gain: Any, mask: Any, into: Any) -> None:
-    """Values of pixels that can be dark, else a huge one; all but `gain` int32."""
+    """Values of pixels that can be dark, else a huge one; all but `gain` int32.
+
+    What is no number, or infinite, has no bit in the mask yet, and must not get into a sum.
+    """
     for i in range(len(into)):
-        usable = -np.int32((np.int32(gain[i]) | mask[i]) == 0)
+        finite = np.int32((bits[i] & np.int32(_WITHOUT_SIGN)) < _INFINITY_BITS)
+        usable = -(np.int32((np.int32(gain[i]) | mask[i]) == 0) & finite)
         into[i] = (bits[i] & usable) | (np.int32(_NEVER_DARK) & ~usable)
 
 

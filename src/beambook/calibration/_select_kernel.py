@@ -75,10 +75,18 @@ def check_values(bits: Any, mask: Any) -> None:
 
 
 @compiled(boundscheck=False)
-def zero_bad_values(bits: Any, mask: Any, which: Any) -> None:
-    """Put 0 where the mask has one of the bits `which`; all int32."""
-    for i in range(len(mask)):
-        bits[i] &= -np.int32((mask[i] & which) == 0)
+def zero_bad_values(bits: Any, which: Any) -> None:
+    """Put 0 for NaN, and for what is out of range, if `which` has that bit; all int32.
+
+    The mask is not asked: a constant may have these bits where the value is a good one.
+    """
+    nans = np.int32((which & _IS_NAN) != 0)
+    far = np.int32((which & _OUT_OF_RANGE) != 0)
+    for i in range(len(bits)):
+        size = bits[i] & np.int32(_WITHOUT_SIGN)
+        nan = np.int32(size > _INFINITY_BITS)
+        beyond = np.int32(size > _LARGEST_BITS) ^ nan
+        bits[i] &= (nan & nans | beyond & far) - np.int32(1)
 
 
 @compiled(boundscheck=False)

@@ -172,5 +172,5 @@ def correct_frames(
                 invalid += _mark_wrong(stage, mask[f, a:b])
             check_values(mine, mask[f, a:b])
             if zeroed:
-                zero_bad_values(mine, mask[f, a:b], zeroed)
+                zero_bad_values(mine, zeroed)
     return invalid
