@@ -1,0 +1,1 @@
+"""Execute what was published again, and say whether it comes out."""

@@ -1,0 +1,93 @@
+"""Sentences: the first cause, and what two legs say together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from beambook.publication._verify.leg import Answer, Leg
+
+__all__ = ["answer_of", "cause_of", "pair_of"]
+
+NAMED = 3
+
+
+def answer_of(legs: Sequence[Leg]) -> Answer:
+    """The answer of the first leg that could be executed."""
+    return next((leg.status for leg in legs if leg.ran), "not verified")
+
+
+def cause_of(legs: Sequence[Leg]) -> str:
+    """Why it did not come out, of the first leg that says so; empty when it came out.
+
+    A leg that could not even begin is named before those that could.
+    """
+    if not legs:
+        return "there was nothing to execute"
+    judging = next((leg for leg in legs if leg.ran), legs[0])
+    return "" if judging.ok else judging.cause
+
+
+def pair_of(legs: Sequence[Leg]) -> str:
+    """What two legs say together; empty unless there are two.
+
+    The same notebooks in the software they were made with and in the newest: where only the
+    newest is different, the software has changed what comes out; where both are, it is the
+    notebook, its data, or that it was never so.
+    """
+    if len(legs) != 2:
+        return ""
+    first, second = legs
+    for leg, other in ((first, second), (second, first)):
+        if not leg.ran:
+            return f"Only the {other.name} leg could be executed ({leg.name}: {leg.cause})"
+    return _both_ran(first, second)
+
+
+def _both_ran(first: Leg, second: Leg) -> str:
+    if first.ok and second.ok:
+        return (
+            f"It comes out in the {first.name} software and in the {second.name}: "
+            "neither the science nor the software has changed what comes out"
+        )
+    if first.ok:
+        return (
+            f"It comes out in the {first.name} software and not in the {second.name}: "
+            f"the software has changed, not the science{_suspects(second)}"
+        )
+    if second.ok:
+        return (
+            f"It comes out in the {second.name} software and not in the {first.name}: the "
+            f"stored results were not made with the {first.name} software{_suspects(second)}"
+        )
+    if _bad_cells(first) == _bad_cells(second):
+        return (
+            "The same cells do not come out in either software: it is the notebook, its data or "
+            "the stored results, not the versions of packages"
+        )
+    return (
+        "It does not come out in either software, and not in the same cells: both the notebook "
+        f"(or its data) and the software have a part in it{_suspects(second)}"
+    )
+
+
+def _bad_cells(leg: Leg) -> set[tuple[str, int]]:
+    return {
+        (notebook.path, cell.number)
+        for notebook in leg.notebooks
+        for cell in notebook.cells
+        if cell.status in ("different", "error", "missing software")
+    }
+
+
+def _suspects(leg: Leg) -> str:
+    """The packages that changed most, as a hint."""
+    major = [
+        c for c in leg.software.changes if c.version.split(".")[0] != c.reference.split(".")[0]
+    ]
+    shown = [f"{c.name} {c.reference} → {c.version}" for c in major if c.version and c.reference]
+    more = f" and {len(shown) - NAMED} more" if len(shown) > NAMED else ""
+    return f" (changed: {', '.join(shown[:NAMED])}{more})" if shown else ""
+
+
+def _major(version: str) -> str:
+    return version.partition(".")[0]

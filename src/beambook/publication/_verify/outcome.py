@@ -1,0 +1,165 @@
+"""From an Execution and its comparison to an outcome for each cell."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from beambook.errors import BeambookError
+from beambook.publication._verify.leg import (
+    Answer,
+    CellOutcome,
+    CellStatus,
+    NotebookVerdict,
+)
+from beambook.publication._verify.notebook import code_cells, has_error, tags_of
+from beambook.recipe import Execution, Verdict, compare
+from beambook.recipe._verdict import CellVerdict
+
+__all__ = ["judged", "not_reached"]
+
+ABSENT = ("ModuleNotFoundError", "PackageNotFoundError", "ExecutableNotFound")
+_OTHER_VERSION = re.compile(r"cannot import name")
+_NETWORK = re.compile(
+    r"URLError|ConnectionError|gaierror|NewConnectionError|MaxRetryError|ConnectTimeout"
+    r"|name resolution|Network is unreachable|Name or service not known"
+)
+_NO_PROGRAM = re.compile(r"No such file or directory: '([\w.+-]+)'$")
+WHAT_MOST = 300
+
+
+def judged(
+    path: str, execution: Execution, reference: Path, *, claims: Iterable[Any] = ()
+) -> NotebookVerdict:
+    """The verdict of a notebook that was executed.
+
+    Parameters
+    ----------
+    path : str
+        The notebook, relative to the folder that is verified.
+    execution : Execution
+    reference : Path
+        The notebook with the outputs that were published.
+    claims : iterable of int or str
+        Cells (numbers from 1) and recorded names that the publication rests on, besides those
+        that the notebook itself says.
+
+    Returns
+    -------
+    NotebookVerdict
+    """
+    try:
+        verdict: Verdict | None = compare(execution, reference)
+        problem = ""
+    except BeambookError as error:  # e.g. a reference that is no notebook
+        verdict, problem = None, f"cannot be compared: {error}"
+    cells = _outcomes(execution, verdict, reference, frozenset(claims))
+    problem = problem or _end(execution, cells)
+    return NotebookVerdict(
+        path=path,
+        status=_status(cells, verdict, problem),
+        problem=problem,
+        cells=cells,
+        execution=execution.path,
+        reference=str(reference),
+        verdict=verdict,
+        seconds=execution.seconds,
+        notes=verdict.notes if verdict is not None else (),
+    )
+
+
+def not_reached(path: str, notebook: Path, problem: str) -> NotebookVerdict:
+    """The verdict of a notebook that was not executed, with the reason."""
+    cells = tuple(
+        CellOutcome(number, heading, "not reached", claim="claim" in tags_of(cell))
+        for number, heading, cell in code_cells(notebook)
+    )
+    return NotebookVerdict(path, "not verified", problem, cells, reference=str(notebook))
+
+
+def _status(cells: tuple[CellOutcome, ...], verdict: Verdict | None, problem: str) -> Answer:
+    found = {cell.status for cell in cells}
+    if "missing software" in found or verdict is None:
+        return "not verified"
+    if found & {"different", "error"}:
+        return "different"
+    if problem or verdict.status == "not comparable":
+        return "not verified"
+    return "within tolerance" if "within tolerance" in found else "same"
+
+
+def _outcomes(
+    execution: Execution, verdict: Verdict | None, reference: Path, claims: frozenset[Any]
+) -> tuple[CellOutcome, ...]:
+    compared = {cell.number: cell for cell in verdict.cells} if verdict is not None else {}
+    expected = {n for n, _, cell in code_cells(reference) if has_error(cell)}
+    sources = {n: cell for n, _, cell in code_cells(execution.notebook_path)}
+    outcomes = []
+    for run in execution.cells:
+        number = run.index + 1
+        cell = compared.get(number)
+        status, what = _cell(run.status, sources.get(number, {}), cell, expected=number in expected)
+        names = {output.name for output in cell.outputs} if cell is not None else set()
+        outcomes.append(
+            CellOutcome(
+                number=number,
+                heading=run.heading,
+                status=status,
+                what=what[:WHAT_MOST],
+                evidence=cell.evidence if cell is not None else "",
+                claim="claim" in tags_of(sources.get(number, {}))
+                or (cell is not None and cell.claim)
+                or bool(claims & ({number} | names)),
+            )
+        )
+    return tuple(outcomes)
+
+
+def _cell(
+    ran: str, cell: Mapping[str, Any], compared: CellVerdict | None, *, expected: bool
+) -> tuple[CellStatus, str]:
+    if ran in ("pending", "running"):
+        return "not reached", ""
+    if ran == "killed":
+        return "error", "the kernel died"
+    if ran == "error" and not expected:
+        return _error(cell)
+    if compared is None:
+        return ("not reached" if ran == "skipped" else "no output"), ""
+    return compared.status, compared.line()
+
+
+def _error(cell: Mapping[str, Any]) -> tuple[CellStatus, str]:
+    """What an unexpected error amounts to."""
+    outputs = [out for out in cell.get("outputs", ()) if out.get("output_type") == "error"]
+    if not outputs:
+        return "error", "it ended with an error"
+    name, value = str(outputs[-1].get("ename", "")), str(outputs[-1].get("evalue", ""))
+    line = " ".join(f"raised {name}: {value}".split())
+    program = _NO_PROGRAM.search(value) if name == "FileNotFoundError" else None
+    if name in ABSENT or (name == "ImportError" and not _OTHER_VERSION.search(value)):
+        return "missing software", line
+    if program and _is_command(program[1], cell):
+        return "missing software", f"the program {program[1]!r} is not here ({line})"
+    if _NETWORK.search(f"{name}: {value}"):
+        return "error", f"needs the network, which verification does not have ({line})"
+    return "error", line
+
+
+def _is_command(name: str, cell: Mapping[str, Any]) -> bool:
+    """Whether a file that is not there was to be executed, not read."""
+    trace = "\n".join(
+        "".join(out.get("traceback", ())) for out in cell.get("outputs", ()) if "traceback" in out
+    )
+    return "subprocess" in trace and "Popen" in trace and bool(name)
+
+
+def _end(execution: Execution, cells: tuple[CellOutcome, ...]) -> str:
+    """What ended the execution before its last cell, where no cell's error says it."""
+    error = execution.error
+    if error is None or (error["name"] not in ("TimeLimit", "KernelDied", "Interrupted") and cells):
+        known = any(cell.status in ("error", "missing software") for cell in cells)
+        return "" if error is None or known else execution.error_line
+    return execution.error_line

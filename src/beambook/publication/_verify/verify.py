@@ -1,0 +1,147 @@
+"""Verify: integrity, software, data, execution, comparison, verdict."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from beambook.errors import EnvironmentProblem, ParameterError
+from beambook.events import Reporter, Silent
+from beambook.publication._publication import Publication, is_publication
+from beambook.publication._verify.data import Data, find_data
+from beambook.publication._verify.leg import Leg
+from beambook.publication._verify.outcome import not_reached
+from beambook.publication._verify.perform import Stage, perform_leg
+from beambook.publication._verify.software import ENVIRONMENTS, leg_names, software_for
+from beambook.publication._verify.subject import Subject, sealed, unsealed
+from beambook.publication._verify.verification import Verification
+from beambook.recipe._journal import fresh_folder
+from beambook.recipe._provenance import stamp
+
+__all__ = ["verify"]
+
+INTO = Path("verifications")
+
+
+def verify(
+    publication: Publication | str | Path,
+    *,
+    data: str | Path | None = None,
+    environment: str = "preserved",
+    into: str | Path = INTO,
+    offline: bool = False,
+    sandbox: bool = True,
+    time_limit: float | None = None,
+    reporter: Reporter | None = None,
+) -> Verification:
+    """Execute what was published again, and say whether it comes out.
+
+    What is executed is a copy, in a sandbox where this machine has one; the publication stays
+    as it is. Software or data that cannot be had are an answer, not an error.
+
+    Parameters
+    ----------
+    publication : Publication, str or Path
+        A publication (folder or zip); or a folder, checkout or notebook that nobody sealed,
+        whose stored outputs are then the reference.
+    data : str or Path, optional
+        Where the data is that the publication only refers to.
+    environment : str
+        ``preserved`` (the software as it was sealed), ``recreated`` (the same versions installed
+        anew), ``newest`` (newest versions of what is asked for), ``both`` (the first and the
+        third, which together tell bit-rot from a change of the science), or ``here`` (the
+        software that beambook runs in). Where nothing is sealed, ``preserved`` is what the
+        requirement files say.
+    into : str or Path
+        Folder of verifications; each gets one of its own in it.
+    offline : bool
+        Use no network to have the software.
+    sandbox : bool
+        False: execute in a plain folder, which prevents nothing.
+    time_limit : float, optional
+        Seconds for each notebook.
+    reporter : Reporter, optional
+        Takes progress.
+
+    Returns
+    -------
+    Verification
+        Saved in its folder.
+
+    Raises
+    ------
+    RunNotFound, NotebookError, PublicationError
+        If there is nothing to verify, or it is refused.
+    ParameterError
+        If `environment` is none of those, or `data` is no folder.
+
+    Examples
+    --------
+    >>> verification = verify("edge-of-nickel.zip")  # doctest: +SKIP
+    >>> verification.status, verification.cause  # doctest: +SKIP
+    ('same', '')
+    """
+    _check(environment, data)
+    reporter = reporter or Silent()
+    subject = _subject(publication, reporter)
+    began, date = time.monotonic(), stamp()
+    path = fresh_folder(Path(into), subject.name)
+    found = Data() if subject.problems else find_data(subject, _path(data), reporter=reporter)
+    stage = Stage(subject, found, path, sandbox, time_limit, reporter)
+    names = () if subject.problems else leg_names(environment)
+    verification = Verification(
+        name=subject.name,
+        title=subject.title,
+        kind=subject.kind,
+        subject=str(subject.path),
+        path=path,
+        date=date,
+        checksum=subject.checksum,
+        integrity=subject.problems,
+        legs=tuple(_leg(name, stage, offline=offline) for name in names),
+        notes=subject.notes,
+    )
+    verification = replace(verification, seconds=time.monotonic() - began)
+    verification.save()
+    return verification
+
+
+def _check(environment: str, data: str | Path | None) -> None:
+    if environment not in ENVIRONMENTS:
+        raise ParameterError(
+            f"environment={environment!r}", hint=f"It is one of {', '.join(ENVIRONMENTS)}"
+        )
+    if data is not None and not Path(data).is_dir():
+        raise ParameterError(f"data: {str(data)!r} is no folder")
+
+
+def _subject(given: Publication | str | Path, reporter: Reporter) -> Subject:
+    if isinstance(given, Publication):
+        return sealed(given, reporter=reporter)
+    path = Path(given)
+    if is_publication(path) or path.suffix == ".zip":
+        return sealed(Publication.open(path, reporter=reporter), reporter=reporter)
+    return unsealed(path)
+
+
+def _leg(name: str, stage: Stage, *, offline: bool) -> Leg:
+    if stage.data.problem:
+        return _impossible(name, stage, stage.data.problem)
+    try:
+        with software_for(name, stage.subject, offline=offline) as had:
+            return perform_leg(name, had, stage)
+    except EnvironmentProblem as error:
+        return _impossible(name, stage, f"the software could not be had: {error}")
+
+
+def _impossible(name: str, stage: Stage, problem: str) -> Leg:
+    """The leg that could not begin."""
+    items = stage.subject.items
+    notebooks = tuple(not_reached(item.path, item.reference, problem) for item in items)
+    return Leg(name, problem=problem, notebooks=notebooks)
+
+
+def _path(data: str | Path | None) -> Path | None:
+    return None if data is None else Path(os.path.abspath(data))

@@ -1,0 +1,113 @@
+"""The folder that notebooks are executed in: a copy, so that what was published stays as it is."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from beambook.errors import PublicationError
+from beambook.publication._verify.notebook import code_cells, has_error, is_skipped, tags_of
+from beambook.publication._verify.subject import Item, Subject
+
+__all__ = ["copied", "prepared"]
+
+LARGE = 64 << 20
+FILES_MOST = 100_000
+EXPECTED = "raises-exception"
+
+
+def copied(subject: Subject, into: Path, *, link_large: bool) -> tuple[str, ...]:
+    """Copy what is executed into `into`; gives what was left behind or linked.
+
+    Parameters
+    ----------
+    subject : Subject
+    into : Path
+        Must not exist.
+    link_large : bool
+        True: files beyond 64 MB are links to the original (a sandbox keeps that read-only).
+
+    Returns
+    -------
+    tuple of str
+        Notes.
+
+    Raises
+    ------
+    PublicationError
+        If there are more than 100,000 files.
+    """
+    notes: list[str] = []
+    into.mkdir(parents=True)
+    for count, (source, target) in enumerate(_files(subject.root, into)):
+        if count > FILES_MOST:
+            raise PublicationError(
+                f"{str(subject.root)!r} holds more than {FILES_MOST:,} files",
+                hint="Verify the folder of the notebooks",
+            )
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if source.is_symlink():
+            notes += _copy_link(source, target, subject.root)
+        elif link_large and source.stat().st_size > LARGE:
+            target.symlink_to(source)
+        elif source.is_file():  # no sockets, no pipes
+            shutil.copy2(source, target)
+            target.chmod(target.stat().st_mode | 0o200)  # a copy is there to be worked with
+    return tuple(notes)
+
+
+def _files(root: Path, into: Path) -> Iterator[tuple[Path, Path]]:
+    for where, folders, names in os.walk(root):
+        here = Path(where)
+        links = [name for name in folders if (here / name).is_symlink()]
+        folders[:] = [
+            name
+            for name in sorted(folders)
+            if name not in links and not is_skipped(here / name) and not _is_ours(here / name, into)
+        ]
+        target = into / here.relative_to(root)
+        for name in folders:
+            (target / name).mkdir(parents=True, exist_ok=True)
+        for name in (*sorted(names), *links):
+            yield here / name, target / name
+
+
+def _is_ours(folder: Path, into: Path) -> bool:
+    """The folder of verifications may be inside of what is verified."""
+    return folder == into or folder in into.parents
+
+
+def _copy_link(source: Path, target: Path, root: Path) -> list[str]:
+    leads = source.resolve()
+    if leads.is_relative_to(root):
+        target.symlink_to(os.path.relpath(leads, source.parent.resolve()))
+        return []
+    return [f"{source.relative_to(root)} is a link out of the folder and was left behind"]
+
+
+def prepared(work: Path, item: Item) -> Path:
+    """The notebook in the copy, made ready: an error that the reference has does not end it."""
+    notebook = work / item.path
+    expected = {number for number, _, cell in code_cells(item.reference) if has_error(cell)}
+    if expected:
+        document = json.loads(notebook.read_bytes())
+        _tag(_cells_at(document, expected))
+        notebook.write_text(json.dumps(document, ensure_ascii=False), encoding="utf-8")
+    return notebook
+
+
+def _cells_at(document: Any, numbers: Iterable[int]) -> list[Any]:
+    sheets = document.get("worksheets") or [document]
+    cells = sheets[0].get("cells", [])
+    return [cells[number - 1] for number in numbers if number <= len(cells)]
+
+
+def _tag(cells: list[Any]) -> None:
+    for cell in cells:
+        if EXPECTED not in tags_of(cell):
+            metadata = cell.setdefault("metadata", {})
+            metadata["tags"] = [*tags_of(cell), EXPECTED]
