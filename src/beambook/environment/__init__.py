@@ -1,1 +1,40 @@
-"""Freeze software, and have it again: exact versions, checked by their hashes."""
+"""Freeze software, and have it again: exact versions, checked by their hashes.
+
+Names are imported when they are first used: ``import beambook.environment`` costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from beambook.environment._capture.capture import capture as capture
+    from beambook.environment._capture.wheelhouse import fetch_wheels as fetch_wheels
+    from beambook.environment._environment import Environment as Environment
+    from beambook.environment._package import Library as Library
+    from beambook.environment._package import Package as Package
+    from beambook.environment._sandbox import Sandbox as Sandbox
+    from beambook.environment._sandbox import sandbox as sandbox
+
+_HOME = {
+    "Environment": "_environment",
+    "Library": "_package",
+    "Package": "_package",
+    "Sandbox": "_sandbox",
+    "capture": "_capture.capture",
+    "fetch_wheels": "_capture.wheelhouse",
+    "sandbox": "_sandbox",
+}
+
+__all__ = sorted(_HOME)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'beambook.environment' has no attribute {name!r}")
+    return getattr(import_module(f"beambook.environment.{_HOME[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

@@ -30,6 +30,7 @@ def run_uv(
     stdin: str = "",
     cwd: Path | None = None,
     hint: str = "",
+    env: Mapping[str, str] | None = None,
 ) -> str:
     """What uv prints to stdout.
 
@@ -45,6 +46,8 @@ def run_uv(
         Where uv works; an empty folder if not given.
     hint : str
         What to do next if uv fails.
+    env : mapping, optional
+        Variables besides those of this process.
 
     Raises
     ------
@@ -55,7 +58,7 @@ def run_uv(
         done = subprocess.run(  # noqa: S603 uv's own binary, arguments as a list
             [find_uv_bin(), "--no-progress", "--color", "never", *map(str, arguments)],
             cwd=cwd or empty,
-            env=uv_environment(),
+            env={**uv_environment(), **(env or {})},
             input=stdin,
             capture_output=True,
             text=True,

@@ -1,0 +1,1 @@
+"""What is installed in a Python, pinned to exact files."""

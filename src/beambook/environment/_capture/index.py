@@ -1,0 +1,121 @@
+"""Which files an index has for exactly what is installed: asked of uv, for all packages at once."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from beambook.environment._capture.probe import Installed
+from beambook.environment._package import canonical
+from beambook.environment._uv import run_uv
+from beambook.errors import EnvironmentProblem
+
+__all__ = ["Locked", "lock"]
+
+_PIN = re.compile(r"^([A-Za-z0-9._-]+)==(\S+)", re.MULTILINE)
+_HASH = re.compile(r"--hash=(\S+)")
+_UNKNOWN = re.compile(
+    r"([A-Za-z0-9][A-Za-z0-9._-]*)(?:==\S+)? (?:was|were) not found in the package registry"
+)
+_NO_VERSION = re.compile(r"there (?:is|are) no versions? of ([A-Za-z0-9][A-Za-z0-9._-]*)")
+
+
+@dataclass(frozen=True)
+class Locked:
+    """What the index has.
+
+    Attributes
+    ----------
+    hashes : mapping
+        Name to the checksums of all its files at this version, for any platform.
+    files : mapping
+        Name to ``sdist`` and ``wheels`` (those for this platform), as in a ``pylock.toml``.
+    missing : tuple of str
+        Names that no index has at this version.
+    """
+
+    hashes: Mapping[str, tuple[str, ...]]
+    files: Mapping[str, Mapping[str, Any]]
+    missing: tuple[str, ...]
+
+
+def lock(packages: Sequence[Installed], python: Path) -> Locked:
+    """Pin exactly these versions; nothing is resolved, so nothing comes in besides them.
+
+    Parameters
+    ----------
+    packages : sequence of Installed
+    python : Path
+        For which wheels are chosen.
+
+    Returns
+    -------
+    Locked
+
+    Raises
+    ------
+    EnvironmentProblem
+        If no index answers.
+    """
+    pins = {package.name: package.pin for package in packages}
+    missing: list[str] = []
+    while pins:
+        try:
+            return _compiled(pins, python, missing)
+        except EnvironmentProblem as error:
+            gone = _named(str(error), pins)
+            if not gone:
+                raise
+            missing += gone
+            for name in gone:
+                del pins[name]
+    return Locked({}, {}, tuple(sorted(missing)))
+
+
+def _compiled(pins: Mapping[str, str], python: Path, missing: Sequence[str]) -> Locked:
+    with tempfile.TemporaryDirectory(prefix="beambook-lock-") as folder:
+        wanted, exact, files = (Path(folder) / n for n in ("in.txt", "out.txt", "pylock.toml"))
+        wanted.write_text("".join(f"{pin}\n" for pin in pins.values()), encoding="utf-8")
+        words = ("pip", "compile", "--no-deps", "--python", python, "--no-header", "--no-annotate")
+        what = "ask the package index for what is installed"
+        hint = "Is the index reachable? uv takes it from UV_DEFAULT_INDEX or uv.toml"
+        for more in ((*words, "--generate-hashes", "-o", exact), (*words, "-o", files)):
+            run_uv(*more, wanted, what=what, hint=hint, cwd=Path(folder))
+        hashes = _hashes(exact.read_text(encoding="utf-8"))
+        entries = tomllib.loads(files.read_text(encoding="utf-8"))["packages"]
+    return Locked(hashes, {canonical(e["name"]): _entry(e) for e in entries}, tuple(missing))
+
+
+def _hashes(text: str) -> dict[str, tuple[str, ...]]:
+    starts = list(_PIN.finditer(text))
+    ends = [*(match.start() for match in starts[1:]), len(text)]
+    return {
+        canonical(match[1]): tuple(sorted(set(_HASH.findall(text[match.end() : end]))))
+        for match, end in zip(starts, ends, strict=True)
+    }
+
+
+def _entry(said: Mapping[str, Any]) -> dict[str, Any]:
+    """What a lock keeps of it: when a file was uploaded is no part of what it is."""
+    entry: dict[str, Any] = {}
+    if "sdist" in said:
+        entry["sdist"] = _file(said["sdist"])
+    if "wheels" in said:
+        entry["wheels"] = [_file(each) for each in said["wheels"]]
+    return entry
+
+
+def _file(said: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in said.items() if key != "upload-time"}
+
+
+def _named(message: str, pins: Mapping[str, str]) -> list[str]:
+    """The packages of ours that uv says no index has."""
+    text = " ".join(message.split())
+    found = {canonical(name) for rule in (_UNKNOWN, _NO_VERSION) for name in rule.findall(text)}
+    return sorted(found & set(pins))

@@ -1,0 +1,52 @@
+"""What a person should know of an environment that no lock can hold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from beambook.environment._capture.local import folder_of
+from beambook.environment._capture.probe import Probed
+from beambook.environment._package import Package
+
+__all__ = ["notes_on"]
+
+STANDARD = "cpython"
+
+
+def notes_on(probed: Probed, packages: Sequence[Package]) -> Iterator[str]:
+    """Say what was not frozen, or not from where it came.
+
+    Parameters
+    ----------
+    probed : Probed
+    packages : sequence of Package
+
+    Yields
+    ------
+    str
+    """
+    dirty = [p.pin for p in packages if p.source.get("dirty")]
+    if dirty:
+        yield f"Built of a folder that differs from its commit: {', '.join(dirty)}"
+    if probed.implementation != STANDARD:
+        yield f"This is {probed.implementation}, and not the usual CPython"
+    if not any(p.name == "ipykernel" for p in packages):
+        yield "There is no ipykernel in it: notebooks cannot be executed with it"
+    yield from _of_conda(probed)
+    if probed.user_site:
+        yield "Packages of the user's own folder (pip install --user) are frozen, too"
+    known = [folder for package in probed.packages if (folder := folder_of(package))]
+    folders = [p for p in probed.outside if not any(p.is_relative_to(f) for f in known)]
+    if folders:
+        yield f"{len(folders)} folder(s) outside of the environment are imported from, not frozen"
+
+
+def _of_conda(probed: Probed) -> Iterator[str]:
+    ours = [p for p in probed.packages if p.installer == "conda"]
+    if probed.conda:
+        yield (
+            "This is a conda environment: its Python packages are pinned to the same versions of "
+            "the package index, whose wheels may be built in another way"
+            + (f" ({len(ours)} of them)" if ours else "")
+        )
+        yield "What conda has installed besides Python packages is listed, and is not made again"
