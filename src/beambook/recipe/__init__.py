@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from beambook.recipe._execute import execute as execute
     from beambook.recipe._execute import execute_many as execute_many
     from beambook.recipe._execution import Execution as Execution
+    from beambook.recipe._foreign import PythonKernel as PythonKernel
     from beambook.recipe._pipeline.perform import perform as perform
     from beambook.recipe._pipeline.perform import resume as resume
     from beambook.recipe._pipeline.performance import Performance as Performance
@@ -27,6 +28,7 @@ _HOME = {
     "Execution": "_execution",
     "Performance": "_pipeline.performance",
     "Pipeline": "_pipeline.pipeline",
+    "PythonKernel": "_foreign",
     "Recipe": "_recipe",
     "Report": "_report",
     "Verdict": "_verdict",

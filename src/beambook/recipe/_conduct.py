@@ -110,13 +110,13 @@ class Conductor:
 
     async def _start_kernel(self) -> None:
         plan = self._plan
-        self._kernel = Kernel(plan.spec, plan.kernel, fork=plan.fork, preload=plan.preload)
+        self._kernel = Kernel(
+            plan.spec, plan.kernel, fork=plan.fork, preload=plan.preload, software=plan.software
+        )
         log = self._journal.open_pipe()
         self._tell(self._progress("starting the kernel"))
         try:
-            await self._kernel.start(
-                cwd=self._cwd, env=kernel_env(python=self._kernel.is_python), log=log
-            )
+            await self._kernel.start(cwd=self._cwd, env=self._kernel_env(self._kernel), log=log)
         finally:
             os.close(log)
         self._journal.log(
@@ -130,6 +130,11 @@ class Conductor:
             error = await self._kernel.run_silently(beginning(self._facts_path, plan.recipe.path))
             if error:
                 self._journal.log(f"session: {error}")
+
+    def _kernel_env(self, kernel: Kernel) -> dict[str, str]:
+        if (software := self._plan.software) is None:
+            return kernel_env(python=kernel.is_python)
+        return kernel_env(python=True, of=software.environ(kernel.folder))
 
     async def _run_cells(self) -> None:
         assert self._kernel is not None  # noqa: S101
@@ -253,6 +258,9 @@ class Conductor:
             self._journal.log(f"could not write the last outputs: {error}")
         await self._kernel.close()
         self._journal.close_pipe()
+        if self._kernel.left:
+            self._journal.record["sandbox"] |= {"left": self._kernel.left}
+            self._journal.log(f"ended what the kernel left behind: {', '.join(self._kernel.left)}")
         seen = self._watch.memory.peak if self._watch else 0
         self._journal.record["peak_memory"] = max(seen, self._kernel.peak)
 

@@ -14,6 +14,7 @@ from beambook.errors import ParameterError
 from beambook.events import Progress, Reporter, Silent
 from beambook.recipe._conduct import Conductor
 from beambook.recipe._execution import Execution
+from beambook.recipe._foreign import PythonKernel
 from beambook.recipe._overflow import OUTPUT_LIMIT
 from beambook.recipe._plan import Limits, plan
 from beambook.recipe._recipe import Recipe
@@ -34,7 +35,7 @@ def execute(
     grace: float = GRACE_SECONDS,
     output_limit: int = OUTPUT_LIMIT,
     reporter: Reporter | None = None,
-    kernel: str | None = None,
+    kernel: str | PythonKernel | None = None,
     fork: bool = True,
     allow_errors: bool = False,
     in_place: bool = False,
@@ -61,8 +62,9 @@ def execute(
         picture); what is larger goes to a file beside it.
     reporter : Reporter, optional
         Takes progress: cell k of n, its heading, seconds. Called in the caller's thread.
-    kernel : str, optional
-        Name of the kernel, else what the notebook asks for.
+    kernel : str or PythonKernel, optional
+        Name of the kernel, or the Python that it runs with and the sandbox that it runs in;
+        else what the notebook asks for.
     fork : bool
         False: never fork the kernel from a process that has imported the science stack.
     allow_errors : bool
@@ -81,6 +83,8 @@ def execute(
         If the recipe, a value or the kernel is not there or not right.
     ExecutionError
         If `into` cannot be written.
+    EnvironmentProblem
+        If the Python of a `PythonKernel` cannot execute notebooks.
 
     Examples
     --------
@@ -115,7 +119,7 @@ def execute_many(
     grace: float = GRACE_SECONDS,
     output_limit: int = OUTPUT_LIMIT,
     reporter: Reporter | None = None,
-    kernel: str | None = None,
+    kernel: str | PythonKernel | None = None,
     fork: bool = True,
     allow_errors: bool = False,
     in_place: bool = False,
@@ -147,12 +151,16 @@ def execute_many(
     ------
     RecipeNotFound, ParameterNotFound, ParameterError, NotebookError, ExecutionError
         As for `execute`.
+    EnvironmentProblem
+        As for `execute`.
     """
     limits = _limits(time_limit, cell_time_limit, grace, output_limit)
     at_once = at_once if at_once is not None else len(os.sched_getaffinity(0))
     if at_once < 1:
         raise ParameterError(f"at_once={at_once}: at least one execution at once")
     found = Recipe.find(recipe)
+    if isinstance(kernel, PythonKernel):
+        kernel.check()
     plans = [
         plan(
             found,

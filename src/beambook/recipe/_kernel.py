@@ -7,6 +7,7 @@ import os
 import shutil
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from queue import Empty
 from typing import Any
@@ -17,6 +18,8 @@ from jupyter_client.asynchronous.client import AsyncKernelClient
 from jupyter_client.manager import AsyncKernelManager
 from nbclient.exceptions import DeadKernelError
 
+from beambook.recipe._foreign import PythonKernel
+from beambook.recipe._guarded import GuardedProvisioner
 from beambook.recipe._provisioner import ForkProvisioner
 
 __all__ = ["Kernel", "beginning", "kernel_env"]
@@ -85,10 +88,24 @@ class Kernel:
         Whether a Python kernel of this environment may be forked.
     preload : tuple of str
         Modules to be imported before the fork.
+    software : PythonKernel, optional
+        The Python to start, if it is not one that Jupyter knows.
     """
 
-    def __init__(self, spec: Any, name: str, *, fork: bool, preload: tuple[str, ...]) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="bb-", dir=_short_folder()))
+    def __init__(
+        self,
+        spec: Any,
+        name: str,
+        *,
+        fork: bool,
+        preload: tuple[str, ...],
+        software: PythonKernel | None = None,
+    ) -> None:
+        self.private = Path(tempfile.mkdtemp(prefix="bb-", dir=_short_folder()))
+        self.folder = self.private
+        if software is not None:  # what the kernel may change is not all that we keep there
+            self.folder = self.private / "k"
+            self.folder.mkdir()
         python = spec.language.lower() == "python"
         self.is_python = python
         self.manager = AsyncKernelManager(
@@ -99,11 +116,15 @@ class Kernel:
             **({"ip": str(self.folder / "k")} if python else {}),
         )
         self.provisioner: Any = None
-        if _provisioner_name(spec) in ("", OWN_PROVISIONER):
-            self.provisioner = ForkProvisioner(
-                kernel_id=self.folder.name, kernel_spec=spec, fork=fork, preload=list(preload)
-            )
-            self.provisioner.private = str(self.folder)
+        of_kernel = {"kernel_id": self.private.name, "kernel_spec": spec}
+        if software is not None:
+            self.manager._kernel_spec = spec  # nobody has installed it
+            self.provisioner = GuardedProvisioner(**of_kernel)
+            self.provisioner.guard(software, self.folder, self.private / "end.json")
+        elif _provisioner_name(spec) in ("", OWN_PROVISIONER):
+            self.provisioner = ForkProvisioner(**of_kernel, fork=fork, preload=list(preload))
+        if self.provisioner is not None:
+            self.provisioner.private = str(self.private)
             self.provisioner.parent = self.manager
             self.manager.provisioner = self.provisioner
         self.client: Any = None
@@ -119,6 +140,8 @@ class Kernel:
         self.client = self.manager.client()
         self.client.start_channels(hb=False, stdin=False, control=False)
         self.info = await self.client.ready(self.manager)
+        if isinstance(self.provisioner, GuardedProvisioner):
+            self.provisioner.find_kernel()
 
     async def run_silently(self, code: str) -> str:
         """Execute code that no notebook sees; gives the error, or an empty string."""
@@ -153,6 +176,11 @@ class Kernel:
     def peak(self) -> int:
         """Highest memory in bytes after the end, or 0 when nobody knows."""
         return int(getattr(self.provisioner, "peak", 0))
+
+    @property
+    def left(self) -> list[str]:
+        """Names of processes that the kernel left behind, and that were ended with it."""
+        return list(getattr(self.provisioner, "left", []))
 
     async def ended(self) -> None:
         """Wait for the kernel's own end."""
@@ -204,7 +232,7 @@ class Kernel:
                 self.client.stop_channels()
                 self.client.context.destroy(linger=0)
             await self.manager.cleanup_resources()
-            shutil.rmtree(self.folder, ignore_errors=True)
+            shutil.rmtree(self.private, ignore_errors=True)
 
 
 def beginning(facts: Path, notebook: Path) -> str:
@@ -235,9 +263,9 @@ def beginning(facts: Path, notebook: Path) -> str:
     )
 
 
-def kernel_env(*, python: bool) -> dict[str, str]:
-    """Environment for a kernel."""
-    env = dict(os.environ)
+def kernel_env(*, python: bool, of: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Environment for a kernel, made from the caller's or another one."""
+    env = dict(of)
     env.pop("PYTEST_CURRENT_TEST", None)  # ipykernel would take the kernel for a test of its own
     if python:
         env["MPLBACKEND"] = INLINE  # what a person has set for scripts would lose the figures

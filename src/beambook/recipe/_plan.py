@@ -12,6 +12,7 @@ from typing import Any
 from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
 
 from beambook.errors import NotebookError, ParameterError
+from beambook.recipe._foreign import PythonKernel
 from beambook.recipe._provisioner import STACK
 from beambook.recipe._recipe import Recipe
 
@@ -66,6 +67,8 @@ class Plan:
     preload : tuple of str
     limits : Limits
     fork, allow_errors : bool
+    software : PythonKernel or None
+        The Python of the kernel, if it is not one that Jupyter knows.
     """
 
     recipe: Recipe
@@ -79,6 +82,7 @@ class Plan:
     limits: Limits
     fork: bool
     allow_errors: bool
+    software: PythonKernel | None = None
 
 
 def plan(
@@ -86,7 +90,7 @@ def plan(
     values: Mapping[str, Any],
     *,
     into: Path,
-    kernel: str | None,
+    kernel: str | PythonKernel | None,
     limits: Limits,
     fork: bool,
     allow_errors: bool,
@@ -102,6 +106,7 @@ def plan(
         If there is no kernel for it.
     """
     notebook = recipe.notebook()
+    software = kernel if isinstance(kernel, PythonKernel) else None
     name, spec = _kernel_for(recipe, kernel)
     python = spec.language.lower() == "python"
     if python:
@@ -118,7 +123,7 @@ def plan(
     beside = in_place or (not recipe.is_declared and _names_files(sources, recipe.path.parent))
     return Plan(
         recipe, notebook, json_values, name, spec, into, beside,
-        preload_for("\n".join(sources)) if python else (), limits, fork, allow_errors,
+        preload_for("\n".join(sources)) if python else (), limits, fork, allow_errors, software,
     )  # fmt: skip
 
 
@@ -150,7 +155,9 @@ def preload_for(source: str) -> tuple[str, ...]:
     return (*known, *deep)
 
 
-def _kernel_for(recipe: Recipe, wanted: str | None) -> tuple[str, Any]:
+def _kernel_for(recipe: Recipe, wanted: str | PythonKernel | None) -> tuple[str, Any]:
+    if isinstance(wanted, PythonKernel):
+        return wanted.name, wanted.spec()
     manager = KernelSpecManager()
     name = wanted or recipe.kernel_name or ("python3" if recipe.language == "python" else "")
     try:

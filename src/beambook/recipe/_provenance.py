@@ -61,6 +61,7 @@ def first_record(plan: Plan, cells: list[dict[str, Any]]) -> dict[str, Any]:
         },
         "values": dict(plan.values),
         "kernel": {"name": plan.kernel, "language": plan.spec.language, "origin": ""},
+        "sandbox": plan.software.account() if plan.software else None,
         "works_in": "the notebook's folder" if plan.beside else "the execution's folder",
         "created": stamp(),
         "started": None,

@@ -1,0 +1,168 @@
+"""Where code of others is executed: what it can see, and what it can change."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from beambook.environment._bubblewrap import Bubblewrap, why_not
+from beambook.environment._private import clean_env, make_private
+from beambook.errors import EnvironmentProblem
+
+__all__ = ["PlainFolder", "Sandbox", "sandbox"]
+
+
+class Sandbox(Protocol):
+    """Wraps a command so that it can do less than who starts it.
+
+    Attributes
+    ----------
+    kind : str
+        ``"bubblewrap"`` or ``"folder"``.
+    why : str
+        Why it is not a better one; empty if it is the best there is.
+    work : Path
+        The folder that the command may change.
+    lets : tuple of str
+        What it does not prevent, in words.
+    """
+
+    @property
+    def kind(self) -> str: ...
+    @property
+    def why(self) -> str: ...
+    @property
+    def work(self) -> Path: ...
+    @property
+    def lets(self) -> tuple[str, ...]: ...
+
+    def argv(
+        self,
+        command: Sequence[str],
+        *,
+        cwd: Path,
+        private: Path,
+        writable: Sequence[Path] = (),
+        readable: Sequence[Path] = (),
+    ) -> list[str]:
+        """The command line that runs `command` inside.
+
+        Parameters
+        ----------
+        command : sequence of str
+            Begins with an absolute path; of a Python everything that it needs is readable.
+        cwd : Path
+            Where it runs: in the work folder, or in one that is writable.
+        private : Path
+            An empty folder for this command alone: gets its home and its temporary files.
+        writable, readable : sequence of Path
+            Besides the work folder and what the sandbox was made with.
+
+        Returns
+        -------
+        list of str
+        """
+        ...
+
+    def env(self, private: Path) -> dict[str, str]:
+        """The whole environment of the command: nothing of the caller's but what is harmless."""
+        ...
+
+
+@dataclass(frozen=True)
+class PlainFolder:
+    """No sandbox: a clean environment and a home of its own, but the whole machine is there.
+
+    Attributes
+    ----------
+    work : Path
+    why : str
+        Why it is not bubblewrap.
+    """
+
+    work: Path
+    why: str = "asked for"
+
+    kind = "folder"
+    lets = (
+        "reading everything that this user can read",
+        "writing everywhere that this user can write",
+        "network",
+    )
+
+    def argv(
+        self,
+        command: Sequence[str],
+        *,
+        cwd: Path,
+        private: Path,
+        writable: Sequence[Path] = (),
+        readable: Sequence[Path] = (),
+    ) -> list[str]:
+        """`command` as it is."""
+        del cwd, writable, readable
+        make_private(private)
+        return list(command)
+
+    def env(self, private: Path) -> dict[str, str]:
+        """A clean environment, with home and temporary files in `private`."""
+        return {
+            **clean_env(),
+            "HOME": str(private / "home"),
+            "TMPDIR": str(private / "tmp"),
+            "USER": os.environ.get("USER", "user"),
+        }
+
+
+def sandbox(
+    work: str | Path,
+    *,
+    readable: Sequence[str | Path] = (),
+    network: bool = False,
+    plain: bool = False,
+) -> Sandbox:
+    """The best sandbox that works here.
+
+    bubblewrap hides everything but the system's programs and libraries, the Python that is
+    started, and what is named here; there is no network and no way to other processes. Where
+    the machine does not allow that, a plain folder is what is left, and ``why`` says so.
+
+    Parameters
+    ----------
+    work : str or Path
+        The only folder that can be changed.
+    readable : sequence of str or Path, optional
+        Data, and whatever else must be seen.
+    network : bool
+        Let it use the network.
+    plain : bool
+        Do not even try bubblewrap.
+
+    Returns
+    -------
+    Sandbox
+
+    Raises
+    ------
+    EnvironmentProblem
+        If one of the folders is not there.
+
+    Examples
+    --------
+    >>> sandbox(".", plain=True).kind
+    'folder'
+    """
+    folder = Path(work).absolute()
+    others = tuple(Path(each).absolute() for each in readable)
+    for each in (folder, *others):
+        if not each.exists():
+            raise EnvironmentProblem(f"{str(each)!r}, which the notebook needs, is not there")
+    program = shutil.which("bwrap") or ""
+    why = "a plain folder was asked for" if plain else why_not(program)
+    if why:
+        return PlainFolder(folder, why)
+    return Bubblewrap(folder, others, network, program)
