@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from beambook.errors import BeambookError
+from beambook.environment import Sandbox, sandbox
+from beambook.errors import BeambookError, NotebookError
 from beambook.events import Progress, Reporter
 from beambook.publication._verify.data import Data
 from beambook.publication._verify.leg import Leg, NotebookVerdict
@@ -15,9 +17,9 @@ from beambook.publication._verify.outcome import judged, not_reached
 from beambook.publication._verify.software import Had
 from beambook.publication._verify.subject import Item, Subject
 from beambook.publication._verify.work import copied, prepared
-from beambook.recipe import Execution, Recipe, execute
+from beambook.recipe import Execution, PythonKernel, Recipe, execute
 
-__all__ = ["Stage", "perform_leg"]
+__all__ = ["Room", "Stage", "perform_leg"]
 
 WORK = "work"
 EXECUTIONS = "executions"
@@ -47,6 +49,86 @@ class Stage:
     reporter: Reporter
 
 
+@dataclass(frozen=True)
+class Room:
+    """A copy of the files, the software and the sandbox in which notebooks are executed.
+
+    Attributes
+    ----------
+    stage : Stage
+    work : Path
+        The copy; the only folder that the notebooks may change.
+    executions : Path
+    kernel : PythonKernel
+    notes : tuple of str
+        What was left behind when the files were copied.
+    """
+
+    stage: Stage
+    work: Path
+    executions: Path
+    kernel: PythonKernel
+    notes: tuple[str, ...]
+
+    @classmethod
+    def of(cls, stage: Stage, had: Had, folder: Path) -> Room:
+        """Make the copy and put the data into it."""
+        work = folder / WORK
+        wrapped = stage.sandboxed and sandbox(stage.subject.root).kind == "bubblewrap"
+        notes = copied(stage.subject, work, link_large=wrapped)
+        stage.data.place(work, link=wrapped)
+        readable = [*stage.data.readable, *([stage.subject.root] if wrapped else [])]
+        guard = sandbox(work, readable=readable, plain=not stage.sandboxed)
+        kernel = PythonKernel(had.python, guard, stage.data.env)
+        return cls(stage, work, folder / EXECUTIONS, kernel, notes)
+
+    @property
+    def guard(self) -> Sandbox:
+        """The sandbox."""
+        assert self.kernel.sandbox is not None  # noqa: S101 of() gives every kernel one
+        return self.kernel.sandbox
+
+    def execute(
+        self,
+        item: Item,
+        values: Mapping[str, Any] | Iterable[str] = (),
+        *,
+        into: Path | None = None,
+    ) -> Execution:
+        """Execute a notebook with its sealed values, and with others instead of them."""
+        if item.language != "python":
+            raise NotebookError(
+                f"{item.path} is a notebook in {item.language}",
+                hint="beambook has the software of Python notebooks only",
+            )
+        notebook = prepared(self.work, item)
+        recipe = Recipe.find(notebook)
+        return execute(
+            recipe,
+            self._values(recipe, item) | dict(recipe.parameters.parse(values)),
+            into=into or self.executions,
+            time_limit=self.stage.time_limit,
+            reporter=self.stage.reporter,
+            kernel=self.kernel,
+            in_place=True,
+        )
+
+    def _values(self, recipe: Recipe, item: Item) -> dict[str, Any]:
+        """What was sealed, with data where it is here; else what has to be given anyhow."""
+        parameters = recipe.parameters
+        if not item.values:  # a folder that nobody sealed: the notebook is as it was executed
+            required = {each.name for each in parameters if each.required}
+            return {n: v for n, v in parameters.defaults.items() if n in required}
+        folder = recipe.path.parent
+        sealed = self.stage.data.value(dict(item.values), self.work)
+        return {n: _here(v, folder) for n, v in parameters.from_json(sealed).items()}
+
+
+def _here(value: Any, folder: Path) -> Any:
+    """Sealed relative paths start in the notebook's folder."""
+    return folder / value if isinstance(value, Path) else value
+
+
 def perform_leg(name: str, had: Had, stage: Stage) -> Leg:
     """Execute all notebooks in one set of software.
 
@@ -62,49 +144,46 @@ def perform_leg(name: str, had: Had, stage: Stage) -> Leg:
     Leg
     """
     began = time.monotonic()
-    folder = stage.path / name
-    notes = copied(stage.subject, folder / WORK, link_large=stage.sandboxed)
-    stage.data.place(folder / WORK, link=True)
-    leg = Leg(name, had.software, "", notes=notes)
-    verdicts = tuple(_verdicts(stage, had, folder))
-    return replace(leg, notebooks=verdicts, seconds=time.monotonic() - began)
+    room = Room.of(stage, had, stage.path / name)
+    verdicts = tuple(_verdicts(room, name))
+    return Leg(
+        name,
+        had.software,
+        sandbox=_describe(room.guard),
+        notebooks=verdicts,
+        seconds=time.monotonic() - began,
+        notes=room.notes,
+    )
 
 
-def _verdicts(stage: Stage, had: Had, folder: Path) -> Iterator[NotebookVerdict]:
+def _describe(guard: Sandbox) -> str:
+    if guard.kind == "bubblewrap":
+        return guard.kind
+    lets = ", ".join(guard.lets)
+    return f"none: a plain folder ({guard.why}), which does not prevent {lets}"
+
+
+def _verdicts(room: Room, name: str) -> Iterator[NotebookVerdict]:
     """Of all notebooks; those that need one that failed are not executed."""
     failed: set[str] = set()
-    for number, item in enumerate(stage.subject.items):
-        stage.reporter(Progress(folder.name, number, len(stage.subject.items), item.path))
+    items = room.stage.subject.items
+    for number, item in enumerate(items):
+        room.stage.reporter(Progress(name, number, len(items), item.path))
         if broken := [path for path in item.requires if path in failed]:
             problem = f"needs {broken[0]}, which did not come to its end"
-            verdict, done = not_reached(item.path, item.reference, problem), False
+            verdict, ended = not_reached(item.path, item.reference, problem), False
         else:
-            verdict, done = _verdict(item, stage, had, folder)
-        if not done:
+            verdict, ended = _verdict(item, room)
+        if not ended:
             failed.add(item.path)
         yield verdict
 
 
-def _verdict(item: Item, stage: Stage, had: Had, folder: Path) -> tuple[NotebookVerdict, bool]:
+def _verdict(item: Item, room: Room) -> tuple[NotebookVerdict, bool]:
     """Execute and judge; whether it came to its end."""
     try:
-        execution = _executed(item, stage, had, folder)
+        execution = room.execute(item)
     except BeambookError as error:  # no kernel, a value that does not fit …
         return not_reached(item.path, item.reference, str(error)), False
     verdict = judged(item.path, execution, item.reference, claims=item.claims)
     return verdict, execution.status == "done"
-
-
-def _executed(item: Item, stage: Stage, had: Had, folder: Path) -> Execution:
-    notebook = prepared(folder / WORK, item)
-    recipe = Recipe.find(notebook)
-    values = stage.data.value(dict(item.values), notebook.parent)
-    return execute(
-        recipe,
-        recipe.parameters.from_json(values) if values else {},
-        into=folder / EXECUTIONS,
-        time_limit=stage.time_limit,
-        reporter=stage.reporter,
-        kernel="python3",
-        in_place=True,
-    )

@@ -20,6 +20,7 @@ __all__ = ["VERDICT", "Claim", "Verification"]
 
 VERDICT = "verdict.json"
 TEXT = "verdict.txt"
+PAGES = ("verdict.html", "verdict.pdf")
 VERSION = 1
 TAMPERED = 2
 _COUNTED: tuple[CellStatus, ...] = (
@@ -229,6 +230,18 @@ class Verification(Described):
             "seconds": self.seconds,
             "legs": [leg_document(leg, self.path, pictures=pictures) for leg in self.legs],
         }
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """What the verification has written for people and programs."""
+        executed = [
+            notebook.execution / "notebook.ipynb"
+            for leg in self.legs
+            for notebook in leg.notebooks
+            if notebook.execution is not None
+        ]
+        pages = [self.path / name for name in (TEXT, VERDICT, *PAGES)]
+        return tuple(file for file in (*pages, *executed) if file.is_file())
 
     def save(self) -> tuple[Path, ...]:
         """Write ``verdict.json`` and ``verdict.txt`` into the folder; gives what was written."""
