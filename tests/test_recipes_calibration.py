@@ -25,6 +25,7 @@ DETECTORS = {
     "LPD1M": ("lpd-correct", LPD1M, "image.data", 0),
     "JUNGFRAU": ("jungfrau-correct", JUNGFRAU, "data.adc", 1),
 }
+KEYS = ("data", "gain", "mask")
 
 
 def constants_of(kind, truth):
@@ -208,6 +209,38 @@ def test_other_detectors_are_corrected_to_the_photons_that_were_made(kind, tmp_p
     assert component(RunDirectory(str(folder)), raw=False).get_array(key).shape[1] == trains
     run = bb.open_run(folder, include="CORR-*")
     check_against_truth(run, kind, number, cells=cells, trains=trains, scale=KEV)
+
+
+def test_the_three_gains_of_an_lpd_become_one_frame(tmp_path):
+    """In parallel gain: no pixel has to switch, and what the highest gain holds is taken."""
+    home, cells, trains = tmp_path / "FXE/202631/p900074", 4, 5
+    make_run(
+        home / f"raw/r{RUN:04d}", run=RUN, frames=cells, pulses=cells, trains=trains, camera=None,
+        lpd=1, parallel_gain=True,
+    )  # fmt: skip
+    fill_store(home, "LPD1M", (0,), cells)
+    values = {"run": RUN, "proposal": home}
+    for name in ("calibration-prepare", "lpd-correct"):
+        done = execute(name, values, into=tmp_path)
+        assert done.status == "done", done.error_line
+    assert done.results["frames"]["value"] == cells * trains
+    assert done.results["frames without a reason"]["value"] == 0
+    folder = home / f"proc/r{RUN:04d}"
+    RunValidator(str(folder)).validate()
+    corrected = bb.open_run(folder, include="CORR-*").detector(raw=False)
+    truth = truth_of("LPD1M", 0, cells=cells)
+    for train in range(trains):
+        read = {key: corrected[f"image.{key}"][train : train + 1].ndarray()[0] for key in KEYS}
+        seen = photons("LPD1M", 0, run=RUN, train=train, trains=trains, pulses=cells, frames=cells)
+        good = np.broadcast_to(truth.good, read["mask"].shape)
+        high = good & (read["gain"] == 0)
+        assert (np.rint(read["data"] / KEV) == seen.photons)[high].mean() >= 0.999
+        lower = good & (read["gain"] > 0)
+        assert seen.photons[lower].min() > np.median(seen.photons[high])
+        assert np.median(read["data"][lower] / KEV / seen.photons[lower]) == pytest.approx(
+            1, abs=0.01
+        )
+        assert (read["mask"][~good] != 0).all()
 
 
 def test_without_any_constants_nothing_is_corrected_and_the_reason_is_said(tmp_path):

@@ -1,10 +1,11 @@
 """Dark runs that do not belong together are refused, and what is missing is said."""
 
+import numpy as np
 import pytest
 
 from beambook.calibration import dark_runs
 from beambook.errors import DataError, ParameterError, SourceNotFound
-from beambook.testing import make_run
+from beambook.testing import make_run, truth_of
 
 STAGES = ("high", "med", "low")
 
@@ -74,9 +75,25 @@ def test_jungfrau_modes_and_unknown_ones(tmp_path):
         dark_runs(*folders(tmp_path, 4, 1, 3))
 
 
-def test_parallel_gain_is_refused(tmp_path):
-    for run, stage in enumerate(STAGES, 1):
-        made = {"lpd": 1, "trains": 1, "frames": 2, "parallel_gain": True}
-        make_run(tmp_path / f"r{run:04d}", run=run, dark=stage, **made)
-    with pytest.raises(DataError, match="parallel gain"):
+def test_all_gains_of_one_run_in_parallel_gain(tmp_path):
+    made = {"lpd": 1, "trains": 40, "frames": 3, "parallel_gain": True, "dark": "high"}
+    make_run(tmp_path / "r0001", run=1, **made)
+    runs = dark_runs(*folders(tmp_path, 1, 1, 1))
+    assert {mode.told for mode in runs.modes} == {"parallel gain"}
+    assert runs.conditions().parallel_gain
+    dark, truth = runs.characterise(0), truth_of("LPD1M", 0, cells=3)
+    assert (dark.frames == 40).all()
+    good = truth.good & (dark.bad_pixels == 0).all(axis=(0, 1))
+    assert good.mean() > 0.97
+    for stage in range(3):
+        off = (dark["Offset"][stage] - truth.offset[stage])[:, good]
+        assert abs(off).max() < 7 * 1.25 * truth.noise[stage][:, good].max() / np.sqrt(40)
+
+
+def test_parallel_gain_beside_another_does_not_belong_together(tmp_path):
+    for run, parallel in enumerate((True, False, False), 1):
+        stage = STAGES[run - 1]
+        made = {"lpd": 1, "trains": 1, "frames": 2, "parallel_gain": parallel, "dark": stage}
+        make_run(tmp_path / f"r{run:04d}", run=run, **made)
+    with pytest.raises(DataError, match="do not belong together: parallel_gain"):
         dark_runs(*folders(tmp_path, 1, 2, 3)).conditions()

@@ -45,7 +45,9 @@ def cells_of(detector: Detector) -> NDArray[np.int64]:
     return np.unique(detector.cell_ids().astype(np.int64))
 
 
-def frame_blocks(detector: Detector, cells: Sequence[int], nbytes: int) -> Iterator[Block]:
+def frame_blocks(
+    detector: Detector, cells: Sequence[int], nbytes: int, *, only: int | None = None
+) -> Iterator[Block]:
     """Frames of some memory cells of AGIPD, LPD or DSSC.
 
     Parameters
@@ -55,13 +57,16 @@ def frame_blocks(detector: Detector, cells: Sequence[int], nbytes: int) -> Itera
     cells : sequence of int
     nbytes : int
         Of a block, about; two are held.
+    only : int, optional
+        Only frames of this gain stage, without what is above their 12 bits (LPD in parallel gain,
+        where the place in the train tells the stage).
     """
     channel = detector[detector.kind.main_key].select_cells(list(cells))
     frame = int(np.prod(channel.entry_shape)) * channel.dtype.itemsize
     most = max(len(cells), nbytes // frame)
 
     def reading(part: DetectorChannel) -> Read:
-        return lambda buffer: _read_frames(part, buffer)
+        return lambda buffer: _read_frames(part, buffer, only)
 
     parts = (reading(part) for part in _in_parts(channel, most))
     yield from _ahead(parts, (most + len(cells)) * frame)
@@ -79,10 +84,14 @@ def _in_parts(channel: DetectorChannel, frames: int) -> Iterator[DetectorChannel
         yield channel[start:]
 
 
-def _read_frames(part: DetectorChannel, buffer: Buffer) -> Block:
+def _read_frames(part: DetectorChannel, buffer: Buffer, only: int | None) -> Block:
     values = part.ndarray(out=_as(buffer, part.shape, part.dtype), threads=1)[0]
     there = part.data_availability()[0]
     cells = part.cell_id_coordinates().astype(np.int64)
+    if only is not None:
+        mine = part.gain_stage_coordinates() == only
+        missing = int(np.count_nonzero(mine & ~there))
+        return Block(values[mine & there] & np.uint16(0x0FFF), cells[mine & there], missing)
     if there.all():
         return Block(values, cells)
     return Block(values[there], cells[there], int(np.count_nonzero(~there)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from beambook.calibration._dark.blocks import packed_blocks
+from beambook.calibration._dark.blocks import frame_blocks, packed_blocks
 from beambook.calibration._dark.characterise import MEMORY, Stage, characterise
 from beambook.calibration._dark.dark import Dark
 from beambook.calibration._dark.options import DarkOptions
@@ -107,12 +107,13 @@ def characterise_lpd(
     """Dark constants of an LPD module, from runs in high, medium and low gain.
 
     A word has 12 bits of value and above them 2 of gain, 0 to 2. Values in another gain stage than
-    that of the run are left out and counted; see `Dark.wrong_gain`.
+    that of the run are left out and counted; see `Dark.wrong_gain`. In parallel gain, where each
+    train has all its frames in high, then in medium, then in low gain, the place tells the stage.
 
     Parameters
     ----------
     high, med, low : Detector
-        Of one module.
+        Of one module. Opened with ``parallel_gain=True``, all three may be the same run.
     options, memory, threads
         See `characterise_agipd`.
 
@@ -126,9 +127,15 @@ def characterise_lpd(
     DataError, DamagedFile, ParameterError
         See `characterise_agipd`.
     """
-    stages = [Stage(_of("LPD", run), LPD_BITS, stage) for stage, run in enumerate((high, med, low))]
+    stages = [_lpd_stage(_of("LPD", run), stage) for stage, run in enumerate((high, med, low))]
     names = ["Offset", "Noise", "BadPixelsDark"]
     return characterise(stages, names, options, memory=memory, threads=threads)
+
+
+def _lpd_stage(run: Detector, stage: int) -> Stage:
+    if run.parallel_gain:
+        return Stage(run, LPD_BITS, blocks=partial(frame_blocks, only=stage))
+    return Stage(run, LPD_BITS, stage)
 
 
 def characterise_jungfrau(

@@ -11,7 +11,7 @@ import numpy as np
 from beambook.data import Run
 from beambook.errors import DataError
 
-__all__ = ["Mode", "expected", "mode_of"]
+__all__ = ["PARALLEL", "Mode", "expected", "mode_of"]
 
 # Control device and key; what values of it are called.
 TOLD = {
@@ -24,6 +24,7 @@ TOLD = {
     "JUNGFRAU": (r"{detector}/DET/CONTROL", "gainMode", {}),
 }  # fmt: skip
 GAIN_MODE = "gainModeIndex"
+ALL_STAGES, PARALLEL = "femAsicGainOverride", "parallel gain"
 FIXED = {1: "fixed high gain", 2: "fixed medium gain", 3: "fixed low gain"}
 
 EXPECTED = {
@@ -41,7 +42,7 @@ class Mode:
     Attributes
     ----------
     told : str
-        ``"high gain"``, ``"forceswitchg1"``; empty if it tells nothing.
+        ``"high gain"``, ``"forceswitchg1"``, ``"parallel gain"``; empty if it tells nothing.
     fixed : bool
         Whether the gain was fixed, rather than forced by a pattern.
     device : str
@@ -55,7 +56,8 @@ class Mode:
 
 def expected(kind: str, stage: str) -> tuple[str, ...]:
     """What a run of a stage may be called."""
-    return EXPECTED.get((kind, stage), (NAMES[stage], f"fixed {NAMES[stage]}"))
+    parallel = (PARALLEL,) if kind == "LPD" else ()
+    return EXPECTED.get((kind, stage), (NAMES[stage], f"fixed {NAMES[stage]}", *parallel))
 
 
 def mode_of(run: Run, kind: str, detector: str, control: str = "") -> Mode:
@@ -90,6 +92,8 @@ def mode_of(run: Run, kind: str, detector: str, control: str = "") -> Mode:
         fixed = FIXED.get(_only(run, device, GAIN_MODE), "")
         if fixed:
             return Mode(fixed, fixed=True, device=device)
+    if kind == "LPD" and _has(run, device, ALL_STAGES) and _only(run, device, ALL_STAGES):
+        return Mode(PARALLEL, device=device)
     value = _only(run, device, key)
     told = str(names.get(value, f"{key} {value}") if names else value)
     return Mode(told, told.startswith("fixg"), device)

@@ -17,7 +17,7 @@ from beambook.calibration._dark.detectors import (
     characterise_jungfrau,
     characterise_lpd,
 )
-from beambook.calibration._dark.mode import Mode, expected, mode_of
+from beambook.calibration._dark.mode import PARALLEL, Mode, expected, mode_of
 from beambook.data import Detector, Run, open_run
 from beambook.errors import DataError, ParameterError, SourceNotFound
 
@@ -97,8 +97,7 @@ class DarkRuns:
         Raises
         ------
         DataError
-            They are not the same in all runs, or could not be found; or an LPD stored all three
-            gains in each train.
+            They are not the same in all runs, or could not be found.
         """
         if self.kind in ("AGIPD", "JUNGFRAU"):  # the same constants hold for all stages
             known.setdefault("gain_mode", int(self.fixed))
@@ -113,11 +112,6 @@ class DarkRuns:
                 raise DataError(
                     f"{self.runs[0].name} and {run.name} do not belong together: {', '.join(wrong)}"
                 )
-        if getattr(found[0], "parallel_gain", False):
-            raise DataError(
-                f"{self.detector} stored all three gains in each train (parallel gain); such dark "
-                "runs cannot be characterised yet"
-            )
         return found[0]
 
     def of_module(self, module: int) -> tuple[Detector, ...]:
@@ -184,7 +178,8 @@ def dark_runs(
     ----------
     *folders : str or Path
         Run folders in high, medium and low gain (JUNGFRAU: dynamic, forceswitchg1,
-        forceswitchg2); a DSSC has one.
+        forceswitchg2); a DSSC has one. Of an LPD in parallel gain, where each train
+        has all three stages, they may be the same one.
     karabo_id : str
         The detector, where runs have several.
     control : str
@@ -219,6 +214,10 @@ def dark_runs(
     if not kind or len(runs) != (1 if kind == "DSSC" else 3):
         raise DataError(f"{len(runs)} dark runs do not do for {names[0]} ({found[0].kind.name})")
     modes = tuple(mode_of(run, kind, names[0], control) for run in runs)
+    found = tuple(
+        run.detector(name, raw=True, parallel_gain=True) if mode.told == PARALLEL else detector
+        for run, mode, detector, name in zip(runs, modes, found, names * len(runs), strict=True)
+    )
     common = set.intersection(*(set(detector.modules) for detector in found))
     if not common:
         raise DataError(f"No module of {names[0]} is in all dark runs")

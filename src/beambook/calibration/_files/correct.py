@@ -47,6 +47,7 @@ def correct_file(
     correct: Correct,
     *,
     choice: FrameChoice = FrameChoice(),  # noqa: B008 it is frozen
+    parallel_gain: bool = False,
     compress_fields: Collection[str] = ("gain", "mask"),
     recast_image_data: str = "",
     corr_source_template: str = "",
@@ -74,6 +75,9 @@ def correct_file(
     correct : Correct
     choice : FrameChoice
         Which frames; all by default.
+    parallel_gain : bool
+        Whether each train has all its frames in high, then in medium, then in low gain (LPD). A
+        frame and its memory cell and pulse id are then those of the first third.
     compress_fields : collection of str
         Which of ``data``, ``gain``, ``mask`` are compressed, as by gzip at level 1 with shuffling.
     recast_image_data : str
@@ -133,7 +137,7 @@ def correct_file(
         thread_count(threads),
         reporter or Silent(),
     )
-    found = RawFile.open(raw, choice)
+    found = RawFile.open(raw, choice, parallel_gain=parallel_gain)
     Path(out_folder).mkdir(parents=True, exist_ok=True)
     target = Path(out_folder) / corrected_name(Path(raw))
     while True:
@@ -157,12 +161,12 @@ class _How:
     reporter: Reporter
 
     def blocks(self, raw: RawFile) -> tuple[slice, ...]:
-        return raw.blocks(self.chunk_size or max(1, CHUNK // raw.module.form.frame_bytes))
+        return raw.blocks(self.chunk_size or max(1, CHUNK // raw.frame_bytes))
 
     def threads_for(self, raw: RawFile, blocks: Sequence[slice]) -> int:
         """As many as have room for a block each."""
-        most = max(int(raw.rows[block].sum()) for block in blocks) * raw.per_row
-        room = self.memory // (most * raw.module.form.frame_bytes)
+        most = max(int(raw.held[block].sum()) for block in blocks)
+        room = self.memory // (most * raw.frame_bytes)
         return max(1, min(self.threads, len(blocks), room))
 
 
@@ -307,7 +311,7 @@ def _result(
         left_out={reason: number for reason, number in raw.left_out.items() if number},
         counts=dict(counts),
         statistics=_statistics(raw, sums),
-        bytes_in=raw.frames * raw.module.form.raw_bytes,
+        bytes_in=raw.frames * raw.stages * raw.module.form.raw_bytes,
         bytes_out=target.stat().st_size if target else 0,
         seconds=time.monotonic() - began,
         notes=notes,
@@ -319,6 +323,5 @@ def _statistics(raw: RawFile, sums: NDArray[np.float64]) -> FrameStatistics:
     trains = np.repeat(raw.run.train_ids, raw.counts)
     pulses = cells.astype(np.uint64)
     if not raw.module.form.by_train and raw.frames:
-        stored = raw.channel("pulseId").ndarray().reshape(-1)
-        pulses = stored[raw.taken].astype(np.uint64)
+        pulses = raw.of_frames("pulseId").reshape(-1).astype(np.uint64)
     return FrameStatistics.of(trains, pulses, cells, sums)

@@ -28,7 +28,7 @@ class Block:
     Attributes
     ----------
     raw : ndarray of uint16, (frames, ...)
-        Pixel values as the detector sent them.
+        Pixel values as the detector sent them; in parallel gain (frames, 3, slow, fast).
     cells : ndarray of uint16, (frames,)
         Memory cell of each frame.
     gain : ndarray of uint8 or None, (frames, slow, fast)
@@ -62,6 +62,9 @@ class RawFile:
         Frames that the file's index promises.
     left_out : mapping of str to int
         Why how many frames are left out.
+    stages : int
+        Rows that a frame has: 3 in parallel gain, where a train has all its frames in high, then
+        all of them in medium, then in low gain.
     """
 
     run: Run
@@ -71,9 +74,16 @@ class RawFile:
     cells: NDArray[np.uint16]
     frames_in: int
     left_out: Mapping[str, int]
+    stages: int = 1
 
     @classmethod
-    def open(cls, path: str | Path, choice: FrameChoice = FrameChoice()) -> RawFile:  # noqa: B008
+    def open(
+        cls,
+        path: str | Path,
+        choice: FrameChoice = FrameChoice(),  # noqa: B008 it is frozen
+        *,
+        parallel_gain: bool = False,
+    ) -> RawFile:
         """Find out what a file has; reads no pixels.
 
         Raises
@@ -82,15 +92,32 @@ class RawFile:
             It cannot be read at all.
         DataError
             It holds no detector module, or no memory cells.
+        ParameterError
+            Parallel gain of a detector that has none.
         """
         run = open_file(path)
         module = module_source(run)
-        return _chosen(run, module, choice, Channels.of(run, module))
+        if parallel_gain and module.form.kind != "LPD":
+            raise ParameterError(f"{module.detector} has no parallel gain; only LPD has it")
+        stages = 3 if parallel_gain else 1
+        return _chosen(run, module, choice, Channels.of(run, module), stages)
 
     @property
     def per_row(self) -> int:
         """Frames in a stored row: 1, or the memory cells of a train (JUNGFRAU)."""
-        return len(self.taken) // max(1, int(self.rows.sum())) if len(self.taken) else 1
+        rows = max(1, int(self.rows.sum()))
+        return len(self.taken) * self.stages // rows if len(self.taken) else 1
+
+    @property
+    def held(self) -> Ints:
+        """Stored frames of each train, (trains,)."""
+        return self.rows * self.per_row // self.stages
+
+    @property
+    def frame_bytes(self) -> int:
+        """Of a frame in memory, as `Form.frame_bytes`; those in parallel gain are put together."""
+        form = self.module.form
+        return form.frame_bytes + (2 * self.stages - 1) * form.raw_bytes * (self.stages > 1)
 
     @property
     def frames(self) -> int:
@@ -100,7 +127,7 @@ class RawFile:
     @property
     def counts(self) -> Ints:
         """Frames to be corrected of each train, (trains,)."""
-        edges = np.concatenate([[0], np.cumsum(self.rows * self.per_row)])
+        edges = np.concatenate([[0], np.cumsum(self.held)])
         taken: Ints = np.concatenate([[0], np.cumsum(self.taken)])
         counts: Ints = np.diff(taken[edges])
         return counts
@@ -110,7 +137,7 @@ class RawFile:
 
         Where they begin depends on nothing else: some corrections look at all frames of a block.
         """
-        edges = np.concatenate([[0], np.cumsum(self.rows * self.per_row)])
+        edges = np.concatenate([[0], np.cumsum(self.held)])
         number = max(1, round(int(edges[-1]) / chunk_size))
         wanted = np.arange(number + 1) * int(edges[-1]) // number
         cuts = np.unique(np.searchsorted(edges, wanted, side="left"))
@@ -131,7 +158,7 @@ class RawFile:
         DamagedFile
             Rows cannot be read.
         """
-        edges = np.concatenate([[0], np.cumsum(self.rows * self.per_row)])
+        edges = np.concatenate([[0], np.cumsum(self.held)])
         here = slice(int(edges[trains.start]), int(edges[trains.stop]))
         taken = self.taken[here]
         form = self.module.form
@@ -147,7 +174,16 @@ class RawFile:
         values = channel.ndarray(out=None if room is None else room[: channel.shape[0]])
         if self.module.form.by_train:
             values = values.reshape(-1, *values.shape[2:])
+        if self.stages > 1:
+            rows = _rows_of_stages(self.rows[trains], self.stages)[taken]
+            return values[rows].reshape(len(rows), self.stages, *values.shape[-2:])
         return values if taken.all() else values[taken]
+
+    def of_frames(self, key: str) -> NDArray[Any]:
+        """What a key has for each frame that is taken; of the first stage in parallel gain."""
+        rows = _rows_of_stages(self.rows, self.stages)[self.taken, 0]
+        found: NDArray[Any] = self.channel(key).ndarray()[rows]
+        return found
 
     def room(self, blocks: Iterable[slice]) -> NDArray[Any]:
         """Memory for the raw pixels of any of these blocks."""
@@ -163,7 +199,7 @@ class RawFile:
     def without(self, trains: NDArray[np.uint64], reason: str) -> RawFile:
         """The same without some trains, which are counted."""
         lost = np.isin(self.run.train_ids, trains)
-        per_train = np.repeat(lost, self.rows * self.per_row)
+        per_train = np.repeat(lost, self.held)
         number = int(np.count_nonzero(self.taken & per_train))
         left_out = dict(self.left_out) | {reason: self.left_out.get(reason, 0) + number}
         return replace(
@@ -223,8 +259,22 @@ class Channels:
         return found
 
 
-def _chosen(run: Run, module: ModuleSource, choice: FrameChoice, channels: Channels) -> RawFile:
+def _rows_of_stages(rows: Ints, stages: int) -> Ints:
+    """Where the values of each frame are among the stored rows, (frames, stages)."""
+    frames = rows // stages
+    first = np.repeat(np.cumsum(rows) - rows, frames)
+    within = np.arange(len(first)) - np.repeat(np.cumsum(frames) - frames, frames)
+    step = np.repeat(frames, frames)
+    found: Ints = (first + within)[:, None] + step[:, None] * np.arange(stages)
+    return found
+
+
+def _chosen(
+    run: Run, module: ModuleSource, choice: FrameChoice, channels: Channels, stages: int
+) -> RawFile:
     promised, whole = channels.promised, channels.whole
+    uneven = promised % stages > 0
+    whole &= ~uneven
     per_row = channels.pixels.entry_shape[0] if module.form.by_train else 1
     asked = choice.of_trains(run.train_ids)
     if module.form.by_train and (choice.max_pulses or choice.cells is not None):
@@ -235,15 +285,20 @@ def _chosen(run: Run, module: ModuleSource, choice: FrameChoice, channels: Chann
     used = np.flatnonzero((promised > 0) & whole & asked)
     cells = channels.cells[used].ndarray().reshape(-1).astype(np.uint16)
     rows = promised[used]
-    taken = choice.frames(rows * per_row, cells)
+    if stages > 1:
+        cells = cells[_rows_of_stages(rows, stages)[:, 0]]
+    taken = choice.frames(rows * per_row // stages, cells)
+    # A train whose rows are no multiple of the stages counts with its last, incomplete frame.
+    frames = -(-promised * per_row // stages)
     left_out = {
-        "trains not chosen": int(promised[whole & ~asked].sum()) * per_row,
-        "incomplete in the raw file": int(promised[~whole].sum()) * per_row,
+        "trains not chosen": int(frames[whole & ~asked].sum()),
+        "incomplete in the raw file": int(frames[~whole & ~uneven].sum()),
+        "of trains without three gains for each frame": int(frames[uneven].sum()),
         "frames not chosen": int(np.count_nonzero(~taken)),
     }
     left_out = {reason: number for reason, number in left_out.items() if number}
     found = RawFile(
-        run.select_trains(used), module, rows, taken, cells, int(promised.sum()) * per_row, left_out
+        run.select_trains(used), module, rows, taken, cells, int(frames.sum()), left_out, stages
     )
     empty = found.counts == 0
     return found.without(found.run.train_ids[empty], "frames not chosen") if empty.any() else found

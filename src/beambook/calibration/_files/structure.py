@@ -74,5 +74,4 @@ def _small_keys(raw: RawFile) -> list[str]:
 
 
 def _taken(raw: RawFile, key: str) -> NDArray[Any]:
-    values = raw.channel(key).ndarray()
-    return values if raw.module.form.by_train else values[raw.taken]
+    return raw.channel(key).ndarray() if raw.module.form.by_train else raw.of_frames(key)
