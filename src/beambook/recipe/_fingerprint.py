@@ -1,7 +1,8 @@
+# ruff: noqa: B905 this runs in kernels of Python 3.7, too
 """What a figure or a table is made of, stored beside its picture as numbers.
 
 The text of this file is executed in kernels of any environment, so it imports
-nothing but the standard library (numpy, Matplotlib and pandas are there when
+nothing but the standard library of Python 3.7 (numpy, Matplotlib and pandas are there when
 there is something of theirs to describe), knows nothing of beambook, leaves
 every option as the user set it, and never raises into a notebook. That is also why
 it is one file and not four.
@@ -107,10 +108,7 @@ class Store:
     def pack(self, budget: int) -> list[dict[str, Any]]:
         """All arrays as JSON in about `budget` characters."""
         limit = _fair_share([a.size for a in self.arrays], budget * 3 // 32)
-        return [
-            {**head, **_pack(array, limit)}
-            for array, head in zip(self.arrays, self.heads, strict=True)
-        ]
+        return [{**head, **_pack(array, limit)} for array, head in zip(self.arrays, self.heads)]
 
 
 def pack_one(values: Any, limit: int) -> dict[str, Any]:
@@ -181,7 +179,7 @@ def _blocks(flat: Any, blocks: int) -> dict[str, Any]:
             mask = zlib.crc32(np.packbits(wrong).tobytes(), mask)
             part[wrong] = 0
         rows.append((part.mean(1), (part * weights).mean(1), np.abs(part).mean(1)))
-    mean, weighted, size = (np.concatenate(column) for column in zip(*rows, strict=True))
+    mean, weighted, size = (np.concatenate(column) for column in zip(*rows))
     packed = {
         "block": length,
         "mean": _base64(mean, "<f8"),
@@ -278,7 +276,8 @@ def _axes(axes: Any, store: Store) -> dict[str, Any]:
         described["kind"] = "colour bar"
         return described
     described["artists"] = _artists(_own_artists(axes), store)
-    if (legend := axes.get_legend()) is not None:
+    legend = axes.get_legend()
+    if legend is not None:
         title = legend.get_title()
         described["legend"] = [t for t in map(_text, [title, *legend.get_texts()]) if t]
     if hasattr(axes, "elev"):
@@ -400,7 +399,7 @@ def _line(line: Any) -> dict[str, Any]:
     from matplotlib.colors import to_hex
 
     if hasattr(line, "get_data_3d"):
-        numbers = dict(zip("xyz", line.get_data_3d(), strict=True))
+        numbers = dict(zip("xyz", line.get_data_3d()))
     else:
         numbers = {"x": _typed(line, "x"), "y": _typed(line, "y")}
     style = f"{to_hex(line.get_color())} {line.get_linestyle()} {line.get_marker()}"
@@ -458,8 +457,10 @@ def _collection(collection: Any) -> dict[str, Any]:
         return {**kind, **colours, "numbers": numbers}
     if hasattr(collection, "do_3d_projection"):
         return {**kind, "numbers": numbers}  # its colours are shaded, and sorted by the view
-    if len(own := collection.get_facecolor()) > 1 or len(own := collection.get_edgecolor()) > 1:
-        numbers["own colours"] = own
+    for own in (collection.get_facecolor(), collection.get_edgecolor()):
+        if len(own) > 1:
+            numbers["own colours"] = own
+            break
     return {**kind, "numbers": numbers}
 
 
@@ -502,7 +503,7 @@ def _rectangles(members: list[Any], store: Store) -> list[dict[str, Any]]:
 
     sides = [(*r.get_xy(), r.get_width(), r.get_height(), r.get_angle()) for r in members]
     columns = np.asarray(sides, dtype=float).T
-    numbers = dict(zip(("x", "y", "width", "height"), columns[:4], strict=True))
+    numbers = dict(zip(("x", "y", "width", "height"), columns[:4]))
     if columns[4].any():
         numbers["angle"] = columns[4]
     colours = np.asarray([r.get_facecolor() for r in members])
@@ -585,7 +586,7 @@ def polars_table(frame: Any) -> dict[str, Any]:
 
 
 def _resource(keys: list[str], fields: list[Any], rows: int) -> dict[str, Any]:
-    schema = [{"name": k, "type": _type(f)} for k, f in zip(keys, fields, strict=True)]
+    schema = [{"name": k, "type": _type(f)} for k, f in zip(keys, fields)]
     own: dict[str, Any] = {"version": 1, "rows": rows, "columns": len(keys)}
     whole = rows * len(keys) <= CELLS
     wanted = keys[: max(1, CELLS // (2 * EDGE_ROWS))]
@@ -593,7 +594,7 @@ def _resource(keys: list[str], fields: list[Any], rows: int) -> dict[str, Any]:
     if rows <= 2 * EDGE_ROWS:
         shown = range(rows)
     columns = [[_plain(f[i]) for i in shown] for f in map(_positional, fields[: len(wanted)])]
-    data = [dict(zip(wanted, row, strict=True)) for row in zip(*columns, strict=True)]
+    data = [dict(zip(wanted, row)) for row in zip(*columns)]
     if not whole:
         own["digest"] = _digest(keys, fields)
     return {"schema": {"fields": schema[:1000]}, "data": data, "beambook": own}
@@ -647,8 +648,9 @@ def _plain(value: Any) -> Any:
 def _digest(keys: list[str], fields: list[Any]) -> dict[str, Any]:
     most = 100
     limit = max(20, 6_000 // min(len(fields), most))
-    digest = {k: _column(f, limit) for k, f in zip(keys[:most], fields[:most], strict=True)}
-    if rest := fields[most:]:
+    digest = {k: _column(f, limit) for k, f in zip(keys[:most], fields[:most])}
+    rest = fields[most:]
+    if rest:
         crcs = [_crc(field) for field in rest]
         digest[f"{len(rest)} further columns"] = {"crc": zlib.crc32(repr(crcs).encode())}
     return digest

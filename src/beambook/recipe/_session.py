@@ -1,7 +1,7 @@
 """What beambook adds to a Python kernel: executed silently at its start, from its text.
 
-It imports nothing but the standard library and IPython, so that it works in
-any environment, and it never lets an error of its own reach the notebook.
+It imports nothing but the standard library of Python 3.7 and IPython, so that it works
+in any environment, and it never lets an error of its own reach the notebook.
 After every cell it writes what the kernel knows about itself (versions,
 packages, input runs) to a private file: a kernel that dies later loses none of it.
 """
@@ -152,8 +152,10 @@ def end() -> None:
 
 
 def _end_children() -> None:
-    import psutil
-
+    try:
+        import psutil
+    except ImportError:  # ipykernel needs it only since version 6
+        return
     for kill in (psutil.Process.terminate, psutil.Process.kill):
         children = psutil.Process().children(recursive=True)
         for child in children:
