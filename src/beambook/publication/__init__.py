@@ -1,1 +1,42 @@
-"""Seal notebooks with their software, data and results, and verify that they come out again."""
+"""Seal notebooks with their software, data and results, and verify that they come out again.
+
+Names are imported when they are first used: ``import beambook.publication`` costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from beambook.publication._manifest import Problem as Problem
+    from beambook.publication._publication import Publication as Publication
+    from beambook.publication._rerun import rerun as rerun
+    from beambook.publication._seal.seal import seal as seal
+    from beambook.publication._secrets import Leak as Leak
+    from beambook.publication._secrets import find_secrets as find_secrets
+    from beambook.publication._verify.verification import Verification as Verification
+    from beambook.publication._verify.verify import verify as verify
+
+_HOME = {
+    "Leak": "_secrets",
+    "Problem": "_manifest",
+    "Publication": "_publication",
+    "Verification": "_verify.verification",
+    "find_secrets": "_secrets",
+    "rerun": "_rerun",
+    "seal": "_seal.seal",
+    "verify": "_verify.verify",
+}
+
+__all__ = sorted(_HOME)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'beambook.publication' has no attribute {name!r}")
+    return getattr(import_module(f"beambook.publication.{_HOME[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

@@ -1,0 +1,1 @@
+"""What other programs read of a publication: RO-Crate, DataCite, CITATION.cff, a README."""

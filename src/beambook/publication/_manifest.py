@@ -1,0 +1,143 @@
+"""The checksum of every file of a publication, in the form that ``sha256sum -c`` reads."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import stat
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from beambook.errors import PublicationError
+from beambook.events import Progress, Reporter
+from beambook.publication._names import why_unsafe
+
+__all__ = [
+    "MANIFEST",
+    "Problem",
+    "checksums",
+    "files_below",
+    "manifest_text",
+    "problems",
+    "read_manifest",
+    "sha256_of",
+]
+
+MANIFEST = "manifest-sha256.txt"
+MOST_BYTES = 64 << 20
+BLOCK = 1 << 20
+_LINE = re.compile(r"([0-9a-f]{64})  (.+)")
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is wrong with a file of a publication."""
+
+    path: str
+    what: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.what}"
+
+
+def files_below(folder: Path) -> Iterator[str]:
+    """Relative names of all files, sorted; links, devices and hostile names are refused.
+
+    Raises
+    ------
+    PublicationError
+        If something below is no plain file or folder, or has a hostile name.
+    """
+    yield from sorted(_walk(folder, ""))
+
+
+def _walk(folder: Path, prefix: str) -> Iterator[str]:
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            name = prefix + entry.name
+            if why := why_unsafe(name):
+                raise PublicationError(f"Refused: the name {name!r} {why}")
+            mode = entry.stat(follow_symlinks=False).st_mode
+            if stat.S_ISDIR(mode):
+                yield from _walk(Path(entry.path), f"{name}/")
+            elif stat.S_ISREG(mode):
+                yield name
+            else:
+                kind = "a link" if stat.S_ISLNK(mode) else "a device, pipe or socket"
+                raise PublicationError(
+                    f"Refused: {name!r} is {kind}; only files and folders may be"
+                )
+
+
+def sha256_of(path: Path) -> str:
+    """Checksum of a file's content."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(BLOCK):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def checksums(folder: Path, *, reporter: Reporter | None = None) -> dict[str, str]:
+    """Checksum of every file below but the manifest, by name."""
+    names = [name for name in files_below(folder) if name != MANIFEST]
+    began = time.monotonic()
+    found = {}
+    for done, name in enumerate(names):
+        found[name] = sha256_of(folder / name)
+        if reporter is not None:
+            reporter(Progress("checksums", done + 1, len(names), name, time.monotonic() - began))
+    return found
+
+
+def manifest_text(sums: Mapping[str, str]) -> bytes:
+    r"""The manifest.
+
+    Examples
+    --------
+    >>> manifest_text({"b": "22", "a": "11"})
+    b'11  a\n22  b\n'
+    """
+    return "".join(f"{sums[name]}  {name}\n" for name in sorted(sums)).encode()
+
+
+def read_manifest(folder: Path) -> dict[str, str]:
+    """Read what `manifest_text` wrote.
+
+    Raises
+    ------
+    PublicationError
+        If there is none, it is huge, or a line of it is none.
+    """
+    path = folder / MANIFEST
+    if path.is_symlink() or not path.is_file():
+        raise PublicationError(f"There is no {MANIFEST} in {str(folder)!r}")
+    if path.stat().st_size > MOST_BYTES:
+        raise PublicationError(f"{MANIFEST} is larger than {MOST_BYTES >> 20} MiB; nobody reads it")
+    sums: dict[str, str] = {}
+    for number, line in enumerate(path.read_bytes().decode(errors="replace").split("\n"), 1):
+        found = _LINE.fullmatch(line)
+        if found is None and line:
+            raise PublicationError(f"{MANIFEST}: line {number} is no checksum and name")
+        if found is not None and (found[2] in sums or why_unsafe(found[2])):
+            why = "is there twice" if found[2] in sums else why_unsafe(found[2])
+            raise PublicationError(f"{MANIFEST}: line {number}: {found[2]!r} {why}")
+        if found is not None:
+            sums[found[2]] = found[1]
+    return sums
+
+
+def problems(folder: Path, *, reporter: Reporter | None = None) -> tuple[Problem, ...]:
+    """Files that were changed, that are missing, and that nobody sealed."""
+    try:
+        sealed, there = read_manifest(folder), checksums(folder, reporter=reporter)
+    except PublicationError as error:
+        return (Problem(MANIFEST, str(error)),)
+    found = [Problem(name, "is missing") for name in sealed if name not in there]
+    found += [Problem(name, "was not sealed") for name in there if name not in sealed]
+    changed = (name for name in sealed if there.get(name, sealed[name]) != sealed[name])
+    found += [Problem(name, "was changed") for name in changed]
+    return tuple(sorted(found, key=lambda problem: problem.path))

@@ -1,0 +1,1 @@
+"""How a publication is put together, piece by piece."""

@@ -1,0 +1,158 @@
+"""One notebook as it is sealed: its values, its executed reference, its claims."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from beambook.publication._contents import Claim, SealedNotebook
+from beambook.publication._seal.data import Piece, portable
+from beambook.publication._seal.source import Source
+from beambook.recipe import Recipe
+from beambook.recipe._cells import Cell, cells_of
+from beambook.recipe._notebook import read_notebook
+
+__all__ = ["Sealed", "sealed_notebook"]
+
+REFERENCE = "reference"
+_KINDS = (
+    ("table", ("application/vnd.dataresource+json", "application/vnd.beambook.values+json")),
+    (
+        "figure",
+        ("application/vnd.beambook.figure+json", "image/png", "image/svg+xml", "image/jpeg"),
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Sealed:
+    """A notebook for the record, and the files that come along with it.
+
+    Attributes
+    ----------
+    record : SealedNotebook
+    claims : tuple of Claim
+    results : mapping
+        What the reference has on record, by name.
+    files : mapping of str to Path
+        Name in the publication to where the content is.
+    notes : tuple of str
+    """
+
+    record: SealedNotebook
+    claims: tuple[Claim, ...]
+    results: Mapping[str, Any]
+    files: Mapping[str, Path]
+    notes: tuple[str, ...]
+
+
+def sealed_notebook(
+    source: Source, name: str, requires: tuple[str, ...], pieces: list[Piece]
+) -> Sealed:
+    """Look at a notebook of the source and its execution.
+
+    Raises
+    ------
+    NotebookError
+        If it is no notebook.
+    ParameterError, ParameterNotFound
+        If the values that are declared do not fit it.
+    """
+    execution = source.executions.get(name)
+    executed = execution.notebook_path if execution else source.path(name)
+    notebook = read_notebook(executed)
+    cells = cells_of(notebook)
+    has_outputs = any(cell.executed for cell in cells)
+    reference = f"{REFERENCE}/{name}" if has_outputs else None
+    files = {reference: executed} if reference else {}
+    if execution:
+        folder = f"{REFERENCE}/{Path(name).with_suffix('')}-files"
+        for each in execution.outputs:
+            files[f"{folder}/{each['name']}"] = execution.path / str(each["name"])
+    recipe = Recipe(source.path(name), Path(name).stem)
+    record = SealedNotebook(
+        path=name,
+        title=_title(source, name, recipe),
+        values=_values(source, name, recipe, pieces),
+        reference=reference,
+        kernel=recipe.kernel_name,
+        language=recipe.language,
+        requires=requires,
+        outputs=tuple(sorted(each for each in files if each != reference)),
+        **_when(source, name),
+    )
+    recorded = (out.result for cell in cells for out in cell.outputs if out.result)
+    results = {str(result["name"]): result for result in recorded}
+    notes = tuple(_notes(name, cells, has_outputs=has_outputs))
+    return Sealed(record, tuple(_claims(source, name, cells)), results, files, notes)
+
+
+def _title(source: Source, name: str, recipe: Recipe) -> str:
+    return str(source.declaration.notebooks.get(name, {}).get("title") or recipe.title)
+
+
+def _when(source: Source, name: str) -> dict[str, Any]:
+    execution = source.executions.get(name)
+    if execution is None:
+        return {}
+    record = execution.record
+    return {
+        "started": record["started"],
+        "ended": record["ended"],
+        "seconds": execution.seconds,
+        "python": str(record.get("kernel", {}).get("python") or ""),
+    }
+
+
+def _values(source: Source, name: str, recipe: Recipe, pieces: list[Piece]) -> dict[str, Any]:
+    """Of the execution; else as declared; else as the notebook has them."""
+    declared = dict(source.declaration.notebooks.get(name, {}).get("values") or {})
+    if recipe.language != "python":
+        return declared
+    parameters = recipe.parameters
+    values = dict(parameters.validate(parameters.defaults | declared))
+    values = dict(parameters.to_json(values))
+    if execution := source.executions.get(name):
+        values |= dict(execution.values)
+    folder = (source.root / name).parent
+    return {
+        k: portable(v, root=source.root, folder=folder, pieces=pieces) for k, v in values.items()
+    }
+
+
+def _claims(source: Source, name: str, cells: list[Cell]) -> Iterator[Claim]:
+    declared = [c for c in source.declaration.claims if c.get("notebook", name) == name]
+    texts = {str(c.get("name") or c.get("cell")): str(c.get("text") or "") for c in declared}
+    for cell in cells:
+        recorded = {str(out.result["name"]): out for out in cell.outputs if out.result}
+        wanted = [n for n, out in recorded.items() if out.result.get("claim") or n in texts]
+        for each in wanted:
+            text = texts.get(each, "") or recorded[each].data.get("text/plain", "")
+            yield Claim(name, cell.number, each, _kind_of_result(recorded[each].result), str(text))
+        if (cell.claim or str(cell.number) in texts) and not wanted:
+            yield Claim(
+                name, cell.number, "", _kind(cell), texts.get(str(cell.number), cell.heading)
+            )
+
+
+def _kind_of_result(result: Mapping[str, Any]) -> str:
+    value = result.get("value")
+    kind = value.get("type") if isinstance(value, Mapping) else type(value).__name__
+    if kind in ("array", "mapping", "list"):
+        return "table"
+    return "text" if kind == "str" else "number"
+
+
+def _kind(cell: Cell) -> str:
+    types = {mime for out in cell.outputs for mime in out.data}
+    return next((kind for kind, mimes in _KINDS if types & set(mimes)), "text")
+
+
+def _notes(name: str, cells: list[Cell], *, has_outputs: bool) -> Iterator[str]:
+    if not has_outputs and cells:
+        yield f"{name} has no outputs: nothing can be compared with it; execute it before"
+    for cell in cells:
+        if any(out.kind == "error" for out in cell.outputs) and "raises-exception" not in cell.tags:
+            yield f"{name}, cell {cell.number} ended with an error"

@@ -1,0 +1,97 @@
+"""The software that a publication was made with."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from beambook.environment import Environment, capture
+from beambook.errors import PublicationError
+from beambook.events import Reporter
+from beambook.recipe import Execution
+
+__all__ = ["WITHOUT", "sealed_software"]
+
+WITHOUT = "none"
+DOCUMENT = "environment.json"
+
+
+def sealed_software(
+    wanted: Environment | str | Path | None,
+    into: Path,
+    executions: Iterable[Execution],
+    *,
+    wheels: bool,
+    reporter: Reporter | None = None,
+) -> tuple[dict[str, Any] | None, list[str]]:
+    """Put the frozen software into a folder.
+
+    Parameters
+    ----------
+    wanted : Environment, str, Path or None
+        An Environment or its folder; a Python, whose packages are frozen now; ``"none"``; None
+        for the Python that executed the notebooks, else this one.
+    into : Path
+        Must not exist.
+    executions : iterable of Execution
+    wheels : bool
+        Carry the wheels of all packages, so that no index is needed.
+    reporter : Reporter, optional
+
+    Returns
+    -------
+    dict or None, list of str
+        What the record says of it, and notes.
+
+    Raises
+    ------
+    PublicationError
+        If what is wanted is neither.
+    EnvironmentProblem
+        If the software cannot be frozen.
+    """
+    if wanted == WITHOUT:
+        return None, ["no software was sealed: who verifies has to guess it"]
+    if isinstance(wanted, Environment) or _is_frozen(wanted):
+        environment = wanted if isinstance(wanted, Environment) else Environment.load(str(wanted))
+        shutil.copytree(environment.path, into)
+        notes = []
+        if wheels and environment.wheels is None:
+            notes.append("the environment was frozen without wheels: they are not carried")
+    else:
+        python = _python(wanted, executions)
+        environment = capture(python, into=into, wheels=wheels, reporter=reporter)
+        notes = []
+    return _document(environment, into), [*notes, *map(str, environment.notes)]
+
+
+def _is_frozen(wanted: Any) -> bool:
+    return isinstance(wanted, str | Path) and (Path(wanted) / DOCUMENT).is_file()
+
+
+def _python(wanted: Any, executions: Iterable[Execution]) -> Path:
+    if wanted is not None:
+        path = Path(str(wanted)).expanduser()
+        python = path / "bin" / "python" if path.is_dir() else path
+        if not python.is_file():
+            raise PublicationError(
+                f"{str(wanted)!r} is neither a frozen environment nor a Python",
+                hint="Give a folder of beambook freeze, a virtual environment or its Python",
+            )
+        return python.absolute()
+    used = [str(each.record.get("kernel", {}).get("executable") or "") for each in executions]
+    there = [Path(each) for each in dict.fromkeys(used) if each and Path(each).is_file()]
+    return there[0] if there else Path(sys.executable)
+
+
+def _document(environment: Environment, folder: Path) -> dict[str, Any]:
+    return {
+        "path": folder.name,
+        "digest": environment.digest,
+        "python": environment.python,
+        "platform": environment.platform,
+        "packages": len(environment.packages),
+    }

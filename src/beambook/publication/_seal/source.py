@@ -1,0 +1,236 @@
+"""What is to be published: the folder, its notebooks, the files that go along."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from beambook.errors import PublicationError, RunNotFound
+from beambook.publication._declaration import DECLARATION, Declaration, read_declaration
+from beambook.publication._publication import is_publication
+from beambook.publication._seal.code import tracked_files
+from beambook.publication._seal.named import named_files, outside_files
+from beambook.recipe import Execution
+
+__all__ = ["Source", "find_source"]
+
+SKIPPED = {"__pycache__", "node_modules", "executions", "site-packages"}
+KEPT = {".binder"}
+# They describe the software; a notebook does not name them, and cannot do without them.
+SOFTWARE = (
+    "requirements*.txt", "environment*.y*ml", "pyproject.toml", "setup.py", "setup.cfg",
+    "runtime.txt", "Pipfile", "Pipfile.lock", "uv.lock", "pylock*.toml", "apt.txt", "postBuild",
+    "LICENSE*", "LICENCE*", "README*", "CITATION.cff", DECLARATION,
+)  # fmt: skip
+NAMED = 5
+
+
+@dataclass(frozen=True)
+class Source:
+    """What is to be published.
+
+    Attributes
+    ----------
+    root : Path
+        Names start here.
+    notebooks : tuple of str
+    files : tuple of str
+        All files that belong to it, notebooks included, sorted.
+    links : mapping of str to Path
+        Links that lead out of the folder: data that is elsewhere.
+    executions : mapping of str to Execution
+        Of a notebook.
+    replaced : mapping of str to Path
+        Files whose content is another file's.
+    declaration : Declaration
+    notes : tuple of str
+    """
+
+    root: Path
+    notebooks: tuple[str, ...]
+    files: tuple[str, ...]
+    links: Mapping[str, Path] = field(default_factory=dict)
+    executions: Mapping[str, Execution] = field(default_factory=dict)
+    replaced: Mapping[str, Path] = field(default_factory=dict)
+    declaration: Declaration = field(default_factory=Declaration)
+    notes: tuple[str, ...] = ()
+
+    def path(self, name: str) -> Path:
+        """Where the content of a file is."""
+        return self.replaced.get(name, self.root / name)
+
+
+def find_source(path: str | Path, *, into: Path) -> Source:
+    """Look at a notebook, a folder of notebooks, or an Execution.
+
+    Parameters
+    ----------
+    path : str or Path
+    into : Path
+        Where the publication goes; never a part of it.
+
+    Returns
+    -------
+    Source
+
+    Raises
+    ------
+    RunNotFound
+        If there is no such file or folder.
+    PublicationError
+        If there is no notebook in it.
+    """
+    given = Path(path).absolute()
+    if (given / "execution.json").is_file():
+        return _of_execution(Execution.load(given))
+    if given.is_dir():
+        return _of_folder(given, into)
+    if not given.is_file():
+        raise RunNotFound(f"No notebook, folder or execution {str(path)!r}")
+    if given.suffix != ".ipynb":
+        raise PublicationError(f"{str(path)!r} is no notebook, folder or execution")
+    return _of_notebook(given)
+
+
+def _of_notebook(notebook: Path) -> Source:
+    root = notebook.parent
+    declaration = read_declaration(root)
+    names = {notebook.name} | named_files(notebook, root)
+    names |= {each.name for each in root.iterdir() if each.is_file() and _is_software(each.name)}
+    names |= {name for name in _walk(root, "") if _fits(name, declaration.include)}
+    names -= {name for name in names if _fits(name, declaration.exclude)}
+    kept, links, notes = _sorted_out(root, sorted(names | {notebook.name}))
+    notes += _outside(root, [notebook.name])
+    return Source(root, (notebook.name,), kept, links, declaration=declaration, notes=tuple(notes))
+
+
+def _of_execution(execution: Execution) -> Source:
+    """The notebook that was executed, as its author has it; else as it was executed."""
+    if execution.status != "done":
+        raise PublicationError(f"The execution {execution.id} is {execution.status}, not done")
+    recipe = execution.record["recipe"]
+    notebook = Path(str(recipe["path"]))
+    from beambook.publication._manifest import sha256_of
+
+    if notebook.is_file() and sha256_of(notebook) == recipe.get("sha256"):
+        found = _of_notebook(notebook)
+        return _with(found, {notebook.name: execution})
+    name = f"{recipe['name']}.ipynb"
+    why = "was changed since it was executed" if notebook.is_file() else "is gone"
+    note = f"{name}: the author's notebook {why}; the executed one stands for it"
+    return Source(
+        execution.path, (name,), (name,), executions={name: execution},
+        replaced={name: execution.notebook_path}, notes=(note,),
+    )  # fmt: skip
+
+
+def _of_folder(root: Path, into: Path) -> Source:
+    declaration = read_declaration(root)
+    tracked = tracked_files(root)
+    walked = [name for name in _walk(root, "") if not _is_in(root / name, into)]
+    names = walked if tracked is None else sorted(set(tracked) & set(walked))
+    notebooks = [name for name in names if name.endswith(".ipynb")]
+    named = {each for name in notebooks for each in named_files(root / name, root)} & set(walked)
+    kept = {*names, *named, *(name for name in walked if _fits(name, declaration.include))}
+    kept -= {name for name in kept if _fits(name, declaration.exclude)}
+    files, links, notes = _sorted_out(root, sorted(kept))
+    books = tuple(name for name in files if name.endswith(".ipynb"))
+    if not books:
+        raise PublicationError(f"There is no notebook in {str(root)!r}")
+    if left := sorted(set(walked) - kept - set(links)):
+        shown = ", ".join(left[:NAMED]) + (", …" if len(left) > NAMED else "")
+        notes.append(f"left out, because git ignores or publication.yml excludes them: {shown}")
+    notes += _outside(root, books)
+    source = Source(root, books, files, links, declaration=declaration, notes=tuple(notes))
+    return _with(source, _executed(source))
+
+
+def _with(source: Source, executions: Mapping[str, Execution]) -> Source:
+    from dataclasses import replace
+
+    return replace(source, executions=executions)
+
+
+def _executed(source: Source) -> dict[str, Execution]:
+    """The newest execution of each notebook, of those kept beside it, that came to its end."""
+    from beambook.publication._manifest import sha256_of
+
+    found: dict[str, Execution] = {}
+    here = {str((source.root / name).resolve()): name for name in source.notebooks}
+    for record in sorted(source.root.glob("**/executions/*/execution.json")):
+        execution = Execution.load(record.parent)
+        name = here.get(str(Path(str(execution.record["recipe"]["path"])).resolve()))
+        if name is None or execution.status != "done":
+            continue
+        newer = name not in found or _ended(execution) > _ended(found[name])
+        if newer and sha256_of(source.root / name) == execution.record["recipe"].get("sha256"):
+            found[name] = execution
+    return found
+
+
+def _ended(execution: Execution) -> str:
+    return str(execution.record["ended"])
+
+
+def _walk(folder: Path, prefix: str) -> Iterator[str]:
+    """Names of all files and of links below; hidden folders and those of tools are left out."""
+    with os.scandir(folder) as entries:
+        for entry in sorted(entries, key=lambda entry: entry.name):
+            hidden = entry.name.startswith(".") and entry.name not in KEPT
+            if hidden or entry.name in SKIPPED:
+                continue
+            if entry.is_symlink() or not entry.is_dir():
+                yield prefix + entry.name
+            elif not _is_foreign(Path(entry.path)):
+                yield from _walk(Path(entry.path), f"{prefix}{entry.name}/")
+
+
+def _is_foreign(folder: Path) -> bool:
+    """Virtual environments and other publications are no part of the author's work."""
+    return (folder / "pyvenv.cfg").is_file() or is_publication(folder)
+
+
+def _sorted_out(root: Path, names: list[str]) -> tuple[tuple[str, ...], dict[str, Path], list[str]]:
+    """Plain files; links that lead out; and what to say of the rest."""
+    files, links, notes = [], {}, []
+    home = root.resolve()
+    for name in names:
+        path = root / name
+        real = path.resolve()
+        if path.is_symlink() and not real.exists():
+            notes.append(f"{name} is a link to nothing and was left out")
+        elif real.is_relative_to(home) and stat.S_ISREG(real.stat().st_mode):
+            files.append(name)
+        elif path.is_symlink():
+            links[name] = real
+        else:
+            notes.append(f"{name} is no plain file and was left out")
+    return tuple(files), links, notes
+
+
+def _outside(root: Path, notebooks: list[str] | tuple[str, ...]) -> list[str]:
+    return [
+        f"{name} names {text!r}, which is outside of what is published: publish the folder "
+        "above, or declare it as data"
+        for name in notebooks
+        for text in outside_files(root / name, root)
+    ]
+
+
+def _is_in(path: Path, folder: Path) -> bool:
+    return path.is_relative_to(folder)
+
+
+def _is_software(name: str) -> bool:
+    return any(fnmatchcase(name, pattern) for pattern in SOFTWARE)
+
+
+def _fits(name: str, patterns: tuple[str, ...]) -> bool:
+    return any(
+        fnmatchcase(name, pattern) or name.startswith(f"{pattern.rstrip('/')}/")
+        for pattern in patterns
+    )
