@@ -251,7 +251,18 @@ def test_what_is_refused(make_batch, tmp_path):
     batch = make_batch("true")
     batch.save()
     with pytest.raises(JobError, match="never handed"):
-        Job.load(batch.folder).states()
+        Job.load(batch.folder).stop()
+
+
+def test_a_batch_that_no_runner_took_is_listed_and_resumed(make_batch, tmp_path):
+    make_batch("true", finish="true").save()
+    (job,) = Job.all(tmp_path)
+    assert [(s.state, s.reason, s.is_finish) for s in job.states()] == [
+        ("lost", "was never submitted", False),
+        ("lost", "was never submitted", True),
+    ]
+    assert "never submitted" in job.card().text()
+    assert kinds(job.resume(LocalRunner()).wait()) == ["done", "done"]
 
 
 def test_a_batch_is_what_it_was(make_batch):

@@ -109,6 +109,15 @@ def test_an_unknown_reason_is_shown_as_it_is():
     assert in_words(Said("PENDING", "QOSMaxGRESPerUser")) == ("queued", "QOSMaxGRESPerUser")
 
 
+def test_where_slurm_does_not_answer(monkeypatch, tmp_path):
+    sbatch_here = tmp_path / "sbatch"
+    sbatch_here.write_text("#!/bin/sh\necho Could not establish a configuration source >&2\nexit 1")
+    sbatch_here.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/bin:/usr/bin")
+    with pytest.raises(CommandFailed, match=r"python -m beambook\.testing slurm"):
+        sbatch("job.sh", site=Site())
+
+
 def test_where_there_is_no_slurm(monkeypatch, tmp_path):
     monkeypatch.setattr("beambook.jobs._slurm_command.PLACES", ())
     monkeypatch.setenv("PATH", str(tmp_path))

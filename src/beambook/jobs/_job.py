@@ -101,7 +101,17 @@ class Job(Described):
 
     def states(self) -> tuple[TaskState, ...]:
         """How each task goes, in their order, then the finish if there is one."""
+        if not (self.folder / RUNNER).is_file():
+            return self._never_submitted()
         return self.runner.states(self)
+
+    def _never_submitted(self) -> tuple[TaskState, ...]:
+        """No runner took it, as where there is no Slurm; it can be resumed on another."""
+        why = "was never submitted"
+        states = [TaskState(each.name, "lost", why) for each in self.batch.tasks]
+        if self.batch.finish:
+            states.append(TaskState(FINISH, "lost", why, is_finish=True))
+        return tuple(states)
 
     def wait(
         self, reporter: Reporter | None = None, *, seconds: float | None = None

@@ -19,6 +19,12 @@ COMPLAINTS = {
     "node configuration": "cores",
     "option": "sbatch",
 }
+# What it says where there is no cluster, or none that answers.
+UNREACHABLE = ("configuration source", "contact slurm controller", "fetch_config")
+ELSEWHERE = (
+    "Is this a node of the cluster? If so, sinfo answers; "
+    "a Slurm of your own to try: python -m beambook.testing slurm"
+)
 
 
 def sbatch(*words: str, site: Site, conf: str = "") -> str:
@@ -52,6 +58,8 @@ def sbatch(*words: str, site: Site, conf: str = "") -> str:
 
 
 def _cure(text: str, site: Site) -> str:
+    if any(words in text.lower() for words in UNREACHABLE):
+        return ELSEWHERE
     for complaint, key in COMPLAINTS.items():
         if complaint in text.lower():
             return site.line_of(key)
