@@ -359,7 +359,7 @@ def test_cards_read_no_data(run):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert run.card().facts["trains"] == "20 (1000 … 1019)"
-        assert run.card().facts["detectors"] == "MID_DET_AGIPD1M-1 (1 modules)"
+        assert run.card().facts["detectors"] == "MID_DET_AGIPD1M-1 (1 module)"
         assert len(run.card().facts) <= 8
         assert run[XGM].card().facts["trains"] == "20 of 20 have data"
         assert run[AGIPD, "image.data"].card().facts["axes"].startswith("frame 48, data_gain 2")

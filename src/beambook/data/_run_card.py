@@ -26,8 +26,7 @@ def run_card(run: Run) -> Card:
     control, fast = len(run.control_sources), len(run.instrument_sources)
     facts["sources"] = f"{len(run.all_sources)} ({control} control, {fast} instrument)"
     if run.detectors:
-        modules = {name: len(sources) for name, sources in run.detectors.items()}
-        facts["detectors"] = ", ".join(f"{name} ({n} modules)" for name, n in modules.items())
+        facts["detectors"] = ", ".join(f"{n} ({_modules(run, n)})" for n in run.detectors)
     facts |= {"time": time} if (time := _time(run)) else {}
     facts["files"] = f"{len(run.files)}, format {run.run_metadata().get('dataFormatVersion', '?')}"
     if run.aliases:
@@ -37,6 +36,18 @@ def run_card(run: Run) -> Card:
     tables = [_sources_table(run)]
     tables += [findings_table(run.problems, title="problems")] if run.problems else []
     return Card("Run", run.name, facts, tuple(tables))
+
+
+def _modules(run: Run, detector: str) -> str:
+    """How many modules there are; one that is there raw and corrected is one."""
+    sources = set(run.detectors[detector])
+    numbers = {
+        number
+        for part in run.parts
+        for source, (name, number) in part.modules.items()
+        if name == detector and source in sources
+    }
+    return f"{len(numbers)} modules" if len(numbers) != 1 else "1 module"
 
 
 def span(run: Run) -> str:
