@@ -186,9 +186,9 @@ def test_best_is_what_a_look_at_all_of_them_finds(begins, at, strategy):
 def test_says_what_there_is(three, tmp_path):
     with pytest.raises(ConstantNotFound, match="constants of SCS_DET_DSSC1M-1 DSSC00"):
         ask(three, place={**PLACE, "module": "DSSC01"})
-    with pytest.raises(ConstantNotFound, match="there is Offset"):
+    with pytest.raises(ConstantNotFound, match="It has Offset"):
         ask(three, calibration="Noise")
-    with pytest.raises(ConstantNotFound, match="no such folder"):
+    with pytest.raises(ConstantNotFound, match="There is no folder"):
         ask(Constants(tmp_path / "nowhere"))
     text = three.card().text()
     assert "SCS_DET_DSSC1M-1  Offset       3         1        2026-03-01" in text

@@ -126,9 +126,10 @@ class Constants(Described):
             near = nearest(candidates, wanted, time)
             raise ConstantNotFound(
                 calibration,
-                {c.calibration for c in of_module} if near is None else (),
                 where=f"{self.folder} for {detector} {module} at {time:%Y-%m-%d %H:%M:%S} UTC",
-                hint=_told(near, wanted, time, strategy) if near else _nothing(self, known),
+                hint=_told(near, wanted, time, strategy)
+                if near
+                else _nothing(self, known, of_module),
             )
         return found
 
@@ -279,9 +280,12 @@ def _told(near: Constant, wanted: Mapping[str, Any], at: datetime, strategy: Str
     return f"The closest is from {near.begin:%Y-%m-%d %H:%M:%S} UTC: {'; '.join(there)}."
 
 
-def _nothing(store: Constants, known: list[Constant]) -> str:
+def _nothing(store: Constants, known: list[Constant], of_module: list[Constant]) -> str:
+    """What there is instead: of the module, of others, or that dark runs come first."""
     if not store.folder.is_dir():
-        return "There is no such folder."
+        return f"There is no folder {store.folder}; a dark characterisation makes the first ones."
+    if of_module:
+        return f"It has {', '.join(sorted({c.calibration for c in of_module}))}."
     places = sorted({f"{c.detector} {c.module}" for c in known})
     return f"It has constants of {', '.join(places[:3]) or 'nothing'}{' …' * (len(places) > 3)}."
 

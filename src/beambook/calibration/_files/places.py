@@ -12,6 +12,8 @@ from beambook.errors import ParameterError, RunNotFound
 
 __all__ = ["RunPlaces", "run_places"]
 
+SHOWN = 8
+
 
 @dataclass(frozen=True, repr=False)
 class RunPlaces(Described):
@@ -107,4 +109,13 @@ def _raw(folder: Path, name: str) -> Path:
         return folder / name
     if folder.name == name or any(folder.glob("*.h5")):
         return folder
-    raise RunNotFound(f"There is no run {name} in {folder}")
+    raise RunNotFound(f"There is no run {name} in {folder}", hint=_others(folder))
+
+
+def _others(folder: Path) -> str:
+    """Which runs there are, the last ones of many."""
+    if not folder.is_dir():
+        return "There is no such folder."
+    names = sorted(path.name for path in folder.glob("r[0-9]*") if path.is_dir())
+    more = f"{len(names)} runs, the last ones " if len(names) > SHOWN else ""
+    return f"There are {more}{', '.join(names[-SHOWN:])}." if names else "There is none at all."
