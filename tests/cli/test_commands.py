@@ -126,6 +126,17 @@ def test_recipes_and_their_parameters(beambook):
     assert all(name in beambook("recipes").out for name in names)
     assert "bin_width" in beambook("params", "xas").out
     assert "bin_width" in beambook("params", "xas", "--schema").json["properties"]
+    kinds = {recipe["name"]: recipe["kind"] for recipe in beambook("recipes", "--json").json}
+    assert kinds["xas"] == "notebook"
+    assert kinds["agipd-correct"] == "pipeline"
+    assert kinds["calibration-prepare"] == "step"
+
+
+def test_parameters_of_a_pipeline_are_those_of_all_its_notebooks(beambook):
+    names = beambook("params", "agipd-correct", "--schema").json["properties"]
+    assert {"constants_folder", "common_mode", "geometry"} <= set(names)
+    assert "parts_folder" not in names
+    assert "calibration-prepare + agipd-correct" in beambook("params", "agipd-correct").out
 
 
 def test_a_proposal_has_recipes_of_its_own(beambook, notebook, tmp_path, monkeypatch):

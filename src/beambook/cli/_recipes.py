@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import click
 
 from beambook.card import Table
 from beambook.cli._terminal import say, say_json
 from beambook.cli._things import all_recipes, find_recipe
+from beambook.errors import BeambookError
+
+if TYPE_CHECKING:
+    from beambook.recipe import Recipe
 
 __all__ = ["params", "recipes"]
 
@@ -16,16 +22,46 @@ __all__ = ["params", "recipes"]
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="For machines.")
 def recipes(as_json: bool) -> None:
-    """List the recipes that are shipped, and those of the proposal whose folder you are in."""
+    """List the recipes that are shipped, and those of the proposal whose folder you are in.
+
+    A recipe is a notebook that takes values; a pipeline executes it on all parts of a run, with a
+    step before and one after.
+    """
     found = all_recipes()
+    kinds = _kinds(found)
     if as_json:
         say_json(
-            [{"name": r.name, "title": r.title, "author": r.author, "path": r.path} for r in found]
+            [
+                {"name": r.name, "title": r.title, "author": r.author, "path": r.path, "kind": kind}
+                for r, kind in zip(found, kinds, strict=True)
+            ]
         )
         return
-    say(Table(("recipe", "title"), tuple((r.name, r.title) for r in found)).text(rows=len(found)))
+    rows = tuple((r.name, kind, r.title) for r, kind in zip(found, kinds, strict=True))
+    steps_last = tuple(sorted(rows, key=lambda row: row[1] == "step"))
+    say(Table(("recipe", "kind", "title"), steps_last).text(rows=len(found)))
     say("\n  → beambook params xas                          what it can be given")
     say("  → beambook run xas proposal=900074 run=487     execute it")
+
+
+def _kinds(found: Sequence[Recipe]) -> list[str]:
+    """What each is: ``pipeline``, ``step`` (executed before or after one), else ``notebook``."""
+    from beambook.recipe import Pipeline
+
+    pipelines, steps = set(), set()
+    for recipe in found:
+        if not recipe.has_pipeline:
+            continue
+        pipelines.add(recipe.path)
+        try:
+            pipeline = Pipeline.of(recipe)
+        except BeambookError:  # it is said to whom wants to run it
+            continue
+        steps |= {step.path for step in (pipeline.before, pipeline.after) if step is not None}
+    return [
+        "pipeline" if r.path in pipelines else "step" if r.path in steps else "notebook"
+        for r in found
+    ]
 
 
 @click.command()
@@ -33,8 +69,14 @@ def recipes(as_json: bool) -> None:
 @click.option("--schema", is_flag=True, help="As a JSON schema.")
 @click.option("--json", "as_json", is_flag=True, help="For machines.")
 def params(notebook: str, schema: bool, as_json: bool) -> None:
-    """List what NOTEBOOK (a recipe's name or a path) can be given."""
-    parameters = find_recipe(notebook).parameters
+    """List what NOTEBOOK (a recipe's name or a path) can be given.
+
+    Of a pipeline: what any of its notebooks can be given.
+    """
+    from beambook.recipe import Pipeline
+
+    recipe = find_recipe(notebook)
+    parameters = Pipeline.of(recipe).parameters if recipe.has_pipeline else recipe.parameters
     if schema:
         say_json(parameters.schema())
     elif as_json:

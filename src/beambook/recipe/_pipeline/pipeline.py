@@ -10,7 +10,8 @@ from typing import Any
 import yaml
 
 from beambook.errors import DamagedFile, ParameterNotFound, close_names
-from beambook.recipe._pipeline.values import check, parse
+from beambook.parameters import Parameters
+from beambook.recipe._pipeline.values import PARTS_FOLDER, check, parse
 from beambook.recipe._recipe import Recipe
 
 __all__ = ["Pipeline"]
@@ -73,6 +74,14 @@ class Pipeline:
     def is_plain(self) -> bool:
         """Whether there is nothing but the recipe."""
         return self.path is None
+
+    @property
+    def parameters(self) -> Parameters:
+        """All that it can be given: what any of its notebooks declares, by the first that does."""
+        found = {each.name: each for r in reversed(self.recipes) for each in r.parameters}
+        names = dict.fromkeys(name for r in self.recipes for name in r.parameters.names)
+        mine = tuple(found[name] for name in names if name != PARTS_FOLDER)
+        return Parameters(mine, " + ".join(recipe.name for recipe in self.recipes))
 
     def parse(self, words: Iterable[str]) -> dict[str, Any]:
         """Values as typed on a command line, ``run=9``: those of any of its notebooks.
