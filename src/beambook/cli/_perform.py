@@ -91,7 +91,8 @@ def _submitted(performance: Performance, *, as_json: bool) -> None:
         say_json(performance.to_json())
         return
     asked, name = performance.asked, performance.id
-    say(f"{name}: {len(asked.parts or ())} parts in {len(asked.groups)} tasks on {asked.on}")
+    tasks = f"{len(asked.groups)} task{'s' * (len(asked.groups) != 1)}"
+    say(f"{name}: {len(asked.parts or ())} parts in {tasks} on {asked.on}")
     for hint in _next(name):
         say(f"  → {hint}")
 

@@ -250,7 +250,7 @@ class Performance(Described):
         if self.asked.values:
             facts["values"] = ", ".join(f"{name}={v}" for name, v in self.asked.values.items())
         facts["began"] = f"{self.asked.who['created']} on {self.asked.who['host']}"
-        facts["tasks"] = f"{len(self.asked.groups)} on {self.asked.on}"
+        facts["runs on"] = f"{self.asked.on}, in {_counted(len(self.asked.groups), 'task')}"
         facts["folder"] = str(self.path)
         problems = tuple((line,) for line in self.problems(outcomes)[:PROBLEMS_SHOWN])
         tables = [Table(("problem",), problems, "problems")] if problems else []
@@ -258,6 +258,12 @@ class Performance(Described):
         return Card("Performance", self.id, facts, tuple(tables), self._hints(status))
 
     def _hints(self, status: str) -> tuple[str, ...]:
+        if self.asked.error:  # the same values would fail again
+            recipe = self.asked.notebooks["recipe"]["name"]
+            return (
+                f"beambook run {recipe} NAME=VALUE …   again, with what is put right",
+                f"beambook run --resume {self.id}   once the data is there",
+            )
         if status in ("failed", "killed"):
             return (f"beambook run --resume {self.id}",)
         if status in ("queued", "running"):
@@ -308,6 +314,10 @@ def _said_by(text: str, names: list[str]) -> str:
 def _listed(names: list[str], most: int = 6) -> str:
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(names[:most]) + more
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def _fine(outcome: Outcome) -> bool:

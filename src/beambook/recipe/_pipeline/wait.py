@@ -25,7 +25,7 @@ class Teller:
         self._performance = performance
         self._reporter = reporter
         self._began = time.monotonic()
-        self._done_before = _work([o for o in performance.outcomes() if o.is_done])
+        self._ended, self._until = 0, 0.0
 
     def __call__(self, tick: Progress, /) -> None:
         outcomes = self._performance.outcomes()
@@ -43,12 +43,17 @@ class Teller:
         self._reporter(Progress(task, counts["done"], total, label, seconds))
 
     def _left(self, outcomes: tuple[Outcome, ...]) -> str:
-        """From what has been done since we look, by the estimates of the parts."""
+        """From how long the parts that are done took; looked at anew when one has ended."""
         ended = [o for o in outcomes if o.status not in ("running", "queued")]
-        done = _work(ended) - self._done_before
-        left = _work(list(outcomes)) - _work(ended)
-        seconds = time.monotonic() - self._began
-        return duration(seconds * left / done) if done > 0 else ""
+        done = [o for o in ended if o.is_done]
+        running = sum(o.status == "running" for o in outcomes)
+        now = time.monotonic() - self._began
+        if running and len(ended) != self._ended and (expected := _work(done)) > 0:
+            rate = sum(o.seconds for o in done) / expected
+            left = _work(list(outcomes)) - _work(ended)
+            self._ended, self._until = len(ended), now + rate * left / running
+        left = self._until - now
+        return duration(left) if left >= 1 else ""
 
 
 def _work(outcomes: list[Outcome]) -> float:
