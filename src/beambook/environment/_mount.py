@@ -1,0 +1,205 @@
+"""An image of software, made usable: mounted where FUSE works, else unpacked into the cache."""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from beambook.environment._environment import Environment
+from beambook.environment._image import LABEL
+from beambook.environment._recreate import Recreated
+from beambook.environment._recreate.slot import Slot, cache_folder
+from beambook.errors import EnvironmentProblem
+
+__all__ = ["mounted"]
+
+PATIENCE_S = 10.0
+MOST_BYTES, MOST_FILES = 100 * 10**9, 2_000_000
+PR_SET_PDEATHSIG = 1
+
+
+@contextmanager
+def mounted(
+    environment: Environment,
+    *,
+    cache: str | PathLike[str] | None = None,
+    fuse: bool | None = None,
+) -> Iterator[Recreated]:
+    """Software of an image, for as long as the block lasts.
+
+    Parameters
+    ----------
+    environment : Environment
+        One with an image.
+    cache : path, optional
+        Where the image is unpacked if it cannot be mounted; shared, complete or absent, and
+        checked each time, as all that `recreate` keeps.
+    fuse : bool, optional
+        Insist on a mount, or on unpacking.
+
+    Yields
+    ------
+    Recreated
+        Its first note says whether it is mounted or unpacked, and why.
+
+    Raises
+    ------
+    EnvironmentProblem
+        When there is no image, it is of other software, or neither way works here.
+
+    Examples
+    --------
+    >>> with mounted(Environment.load("environment")) as here:   # doctest: +SKIP
+    ...     print(here.notes[0])
+    mounted by squashfuse
+    """
+    begin = time.perf_counter()
+    if environment.image is None:
+        raise EnvironmentProblem(
+            f"{environment.path} has no image", hint="Make one: beambook freeze --image"
+        )
+    why = _why_not_fuse() if fuse is not False else "as was asked for"
+    process, root = None, Path()
+    if not why:
+        process, root, why = _mount(environment.image)
+    if why and fuse:
+        raise EnvironmentProblem(f"The image cannot be mounted: {why}")
+    try:
+        if process is None:
+            root = _unpacked(environment.image, cache_folder(cache))
+        how = f"unpacked by unsquashfs: {why}" if why else "mounted by squashfuse"
+        notes = (how, *_checked(root, environment))
+        python = root / "bin" / "python"
+        yield Recreated(python, environment, "image", time.perf_counter() - begin, notes)
+    finally:
+        if process is not None:
+            _unmount(process, root)
+
+
+def _why_not_fuse() -> str:
+    """Empty when an image can be mounted here."""
+    if shutil.which("squashfuse") is None:
+        return "squashfuse is not installed"
+    if not os.access("/dev/fuse", os.R_OK | os.W_OK):
+        return "/dev/fuse is not open to this user"
+    if os.geteuid() and not (shutil.which("fusermount3") or shutil.which("fusermount")):
+        return "fusermount is not installed"
+    return ""
+
+
+def _mount(image: Path) -> tuple[subprocess.Popen[str] | None, Path, str]:
+    """A mount of its own process, which ends with this one; else why there is none."""
+    root = Path(tempfile.mkdtemp(prefix="beambook-image-"))
+    command = ["squashfuse", "-f", "-o", "ro,nosuid,nodev", str(image.absolute()), str(root)]
+    process = subprocess.Popen(  # noqa: S603 the mounter, arguments as a list
+        command, stderr=subprocess.PIPE, text=True, preexec_fn=_end_with_parent
+    )
+    until = time.monotonic() + PATIENCE_S
+    while time.monotonic() < until and process.poll() is None:
+        if os.path.ismount(root):
+            return process, root, ""
+        time.sleep(0.005)
+    said = "it does not answer"
+    if process.poll() is not None and process.stderr:
+        said = " ".join(process.stderr.read().split())[-200:] or "squashfuse ended"
+    _unmount(process, root)
+    return None, Path(), said
+
+
+def _end_with_parent() -> None:
+    """In the child: a killed caller leaves no mount."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def _unmount(process: subprocess.Popen[str], root: Path) -> None:
+    process.terminate()
+    try:
+        process.wait(PATIENCE_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    if process.stderr:
+        process.stderr.close()
+    if os.path.ismount(root):  # somebody still works in it: it goes when he does
+        tools = (("fusermount3", "-uz"), ("fusermount", "-uz"), ("umount", "-l"))
+        found = next((tool for tool in tools if shutil.which(tool[0])), tools[-1])
+        subprocess.run([*found, str(root)], capture_output=True, check=False)  # noqa: S603
+    with_nothing_in_it = not os.path.ismount(root) and root.exists()
+    if with_nothing_in_it:
+        root.rmdir()
+
+
+def _unpacked(image: Path, cache: Path) -> Path:
+    """The image as a folder in the cache, under the checksum of its content."""
+    tool = shutil.which("unsquashfs")
+    if tool is None:
+        raise EnvironmentProblem(
+            "The image can neither be mounted nor unpacked here",
+            hint="apt-get install squashfs-tools squashfuse",
+        )
+    with image.open("rb") as file:
+        checksum = hashlib.file_digest(file, "sha256").hexdigest()
+    slot = Slot(cache / f"image-{checksum}")
+    with slot.locked():
+        changes = slot.check()
+        if changes is None or changes:
+            slot.make(lambda tree: _unpack(tool, image, tree))
+    return slot.folder / "tree"
+
+
+def _unpack(tool: str, image: Path, tree: Path) -> dict[str, Any]:
+    _refuse_hostile(_run([tool, "-lln", str(image)]))
+    _run([tool, "-no-xattrs", "-no-progress", "-quiet", "-dest", str(tree), str(image)])
+    return {"how": "image", "notes": []}
+
+
+def _refuse_hostile(listing: str) -> None:
+    """An image from outside could hold devices, programs that run as root, or a bomb."""
+    sizes = []
+    for line in listing.splitlines():
+        mode, *rest = line.split(maxsplit=3)
+        if mode[:1] not in "dl-" or set(mode[1:]) & set("sStT"):
+            raise EnvironmentProblem(f"The image is refused: it holds {line[:100]!r}")
+        sizes.append(int(rest[1]) if mode[0] == "-" else 0)
+    if len(sizes) > MOST_FILES or sum(sizes) > MOST_BYTES:
+        raise EnvironmentProblem(
+            f"The image is refused: {len(sizes):,} files, {sum(sizes) / 1e9:,.0f} GB unpacked"
+        )
+
+
+def _run(command: list[str]) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+    if done.returncode:
+        raise EnvironmentProblem(f"{command[0]} failed: {done.stderr.strip()[-300:]}")
+    return done.stdout
+
+
+def _checked(root: Path, environment: Environment) -> tuple[str, ...]:
+    """That it is this environment's, and runs here."""
+    try:
+        label = json.loads((root / LABEL).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise EnvironmentProblem(f"{environment.image} is no image of software") from error
+    if label.get("digest") != environment.digest:
+        raise EnvironmentProblem(f"{environment.image} is an image of other software")
+    done = subprocess.run(  # noqa: S603 the Python of the image
+        [root / "bin" / "python", "-I", "-S", "-c", ""], capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise EnvironmentProblem(
+            f"The image's Python does not run here: {done.stderr.strip()[-200:]}",
+            hint="Was it made for another processor, or a newer C library?",
+        )
+    return ()
