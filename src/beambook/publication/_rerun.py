@@ -91,7 +91,10 @@ def rerun(
     Path(into).mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".rerun-", dir=Path(into).absolute()) as scratch:
         stage = Stage(subject, found, Path(scratch), sandbox, time_limit, reporter)
-        with software_for(environment, subject, offline=offline) as had:
+        with software_for(
+            environment, subject, into=Path(scratch) / "environment", offline=offline,
+            reporter=reporter,
+        ) as had:  # fmt: skip
             room = Room.of(stage, had, Path(scratch) / "rerun")
             for item in _needed(subject, chosen):
                 _must_end(item, room.execute(item))

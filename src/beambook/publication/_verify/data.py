@@ -20,6 +20,7 @@ __all__ = ["Data", "find_data"]
 
 ROOTS = "BEAMBOOK_DATA"
 DEPTH = 6
+_PROPOSAL = re.compile(r"(?:^|/)p\d{6}/(?:raw|proc)/")
 _VALUE = re.compile(r"data:([^/]+)(?:/(.*))?$", re.S)
 
 
@@ -29,23 +30,22 @@ class Data:
 
     Attributes
     ----------
-    folders : mapping of str to Path
-        Folder of each `DataReference`, by its name.
-    targets : mapping of str to str
-        Where it has to be below the work folder, by its name.
+    found : mapping of str to (DataReference, Path)
+        By name: what the publication says of it, and the folder that its files are in.
     readable : tuple of Path
         What a sandbox must let the notebooks see.
     roots : tuple of Path
         Roots of proposals, for ``BEAMBOOK_DATA``.
     problem : str
         What is not here, or is not what was sealed; empty if all is well.
+    notes : tuple of str
     """
 
-    folders: Mapping[str, Path] = field(default_factory=dict)
-    targets: Mapping[str, str] = field(default_factory=dict)
+    found: Mapping[str, tuple[DataReference, Path]] = field(default_factory=dict)
     readable: tuple[Path, ...] = ()
     roots: tuple[Path, ...] = ()
     problem: str = ""
+    notes: tuple[str, ...] = ()
 
     @property
     def env(self) -> dict[str, str]:
@@ -54,17 +54,18 @@ class Data:
 
     def place(self, work: Path, *, link: bool) -> None:
         """Put it where the notebooks look for it: links to it, or copies."""
-        for name, target in self.targets.items():
-            place = work / target
-            if target and name in self.folders and not place.exists():
-                place.parent.mkdir(parents=True, exist_ok=True)
-                _put(self.folders[name], place, link=link)
+        for reference, folder in self.found.values():
+            if _has_place(reference):
+                for file in reference.files:
+                    _put(folder / file.path, work / reference.target / file.path, link=link)
+                if not reference.files:
+                    _put(folder, work / reference.target, link=link)
 
     def value(self, value: Any, work: Path) -> Any:
         """A value of a parameter with ``data:NAME/rest`` replaced by the path here."""
-        if isinstance(value, str) and (match := _VALUE.match(value)) and match[1] in self.folders:
-            target = self.targets.get(match[1], "")
-            folder = work / target if target else self.folders[match[1]]
+        if isinstance(value, str) and (match := _VALUE.match(value)) and match[1] in self.found:
+            reference, folder = self.found[match[1]]
+            folder = work / reference.target if _has_place(reference) else folder
             return str(folder / match[2] if match[2] else folder)
         if isinstance(value, list):
             return [self.value(each, work) for each in value]
@@ -73,7 +74,15 @@ class Data:
         return value
 
 
+def _has_place(reference: DataReference) -> bool:
+    """Whether its place is below the work folder: by its target, or beside the notebooks."""
+    return bool(reference.target) or (reference.kind == "folder" and bool(reference.files))
+
+
 def _put(source: Path, place: Path, *, link: bool) -> None:
+    if place.exists():
+        return
+    place.parent.mkdir(parents=True, exist_ok=True)
     if link:
         place.symlink_to(source)
     elif source.is_dir():
@@ -98,20 +107,70 @@ def find_data(subject: Subject, given: Path | None, *, reporter: Reporter) -> Da
         With a problem where something is not here.
     """
     roots = _roots(given)
-    folders: dict[str, Path] = {}
+    found: dict[str, tuple[DataReference, Path]] = {}
     problems: list[str] = []
+    notes: list[str] = []
     for reference in subject.data:
-        found = _find(reference, subject, roots)
-        if found is None:
+        folder = _find(reference, subject, roots)
+        if folder is None and not _is_needed(reference, subject):
+            notes.append(f"data {reference.name} is cited, and not read")
+        elif folder is None:
             problems.append(_missing(reference, given))
-        elif wrong := _wrong(reference, found, reporter):
+        elif wrong := _wrong(reference, folder, reporter):
             problems.append(wrong)
         else:
-            folders[reference.name] = found
-    outside = [f for f in folders.values() if not f.is_relative_to(subject.root)]
-    targets = {reference.name: reference.target for reference in subject.data}
-    readable = tuple(dict.fromkeys([*outside, *roots]))
-    return Data(folders, targets, readable, roots, "; ".join(problems))
+            found[reference.name] = (reference, folder)
+    return Data(
+        found=found,
+        readable=_readable(found, subject, roots),
+        roots=tuple(dict.fromkeys([*(f for r, f in found.values() if _is_run(r)), *roots])),
+        problem="; ".join(problems),
+        notes=tuple(notes),
+    )
+
+
+def _is_needed(reference: DataReference, subject: Subject) -> bool:
+    """Data without files and without a place, that no value names, is a citation."""
+    named = f"data:{reference.name}"
+    values = (text for item in subject.items for text in _texts(item.values))
+    return bool(reference.files or reference.target) or any(
+        text == named or text.startswith(f"{named}/") for text in values
+    )
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for each in value.values():
+            yield from _texts(each)
+    elif isinstance(value, list | tuple):
+        for each in value:
+            yield from _texts(each)
+
+
+def _is_run(reference: DataReference) -> bool:
+    return any(_PROPOSAL.search(file.path) for file in reference.files)
+
+
+def _folders(reference: DataReference, folder: Path) -> list[Path]:
+    """Of a run its own folders: the root has the proposals of others, too."""
+    if not _is_run(reference):
+        return [folder]
+    return sorted({(folder / file.path).parent for file in reference.files})
+
+
+def _readable(
+    found: Mapping[str, tuple[DataReference, Path]], subject: Subject, roots: tuple[Path, ...]
+) -> tuple[Path, ...]:
+    """Folders of the data; of a folder that nobody sealed, all that the user says is data."""
+    folders = [
+        each
+        for reference, folder in found.values()
+        for each in _folders(reference, folder)
+        if not each.is_relative_to(subject.root)
+    ]
+    return tuple(dict.fromkeys([*folders, *(roots if subject.publication is None else ())]))
 
 
 def _roots(given: Path | None) -> tuple[Path, ...]:
@@ -122,6 +181,8 @@ def _roots(given: Path | None) -> tuple[Path, ...]:
 
 def _find(reference: DataReference, subject: Subject, roots: tuple[Path, ...]) -> Path | None:
     """The folder below which all files of a reference are."""
+    if not reference.files and not reference.target:
+        return None  # nobody knows which folder it would be
     for folder in _candidates(reference, subject, roots):
         if all((folder / file.path).is_file() for file in reference.files):
             return folder

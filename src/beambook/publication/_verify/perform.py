@@ -120,8 +120,9 @@ class Room:
             required = {each.name for each in parameters if each.required}
             return {n: v for n, v in parameters.defaults.items() if n in required}
         folder = recipe.path.parent
-        sealed = self.stage.data.value(dict(item.values), self.work)
-        return {n: _here(v, folder) for n, v in parameters.from_json(sealed).items()}
+        sealed = parameters.from_json(self.stage.data.value(dict(item.values), self.work))
+        changed = {n: v for n, v in sealed.items() if v != parameters.defaults.get(n, object())}
+        return {name: _here(value, folder) for name, value in changed.items()}
 
 
 def _here(value: Any, folder: Path) -> Any:

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.metadata import distributions
 from pathlib import Path
 
+from beambook.environment import Environment, Recreated, mounted, recreate
+from beambook.environment._package import canonical
 from beambook.errors import EnvironmentProblem
-from beambook.publication._verify.leg import Software
+from beambook.events import Reporter
+from beambook.publication._verify.declared import locked
+from beambook.publication._verify.leg import PackageChange, Software
 from beambook.publication._verify.subject import Subject
 
 __all__ = ["ENVIRONMENTS", "Had", "leg_names", "software_for"]
@@ -43,8 +49,20 @@ def leg_names(environment: str) -> tuple[str, ...]:
 
 
 @contextmanager
-def software_for(name: str, subject: Subject, *, offline: bool) -> Iterator[Had]:
+def software_for(
+    name: str, subject: Subject, *, into: Path, offline: bool, reporter: Reporter
+) -> Iterator[Had]:
     """Have the software of a leg while its notebooks are executed.
+
+    Parameters
+    ----------
+    name : str
+        ``preserved``, ``recreated``, ``newest`` or ``here``.
+    subject : Subject
+    into : Path
+        Where a lock is written, if one has to be made.
+    offline : bool
+    reporter : Reporter
 
     Raises
     ------
@@ -52,7 +70,78 @@ def software_for(name: str, subject: Subject, *, offline: bool) -> Iterator[Had]
         If it cannot be had.
     """
     if name == "here":
-        version = ".".join(map(str, sys.version_info[:3]))
-        yield Had(Path(sys.executable), Software("here", version, sys.executable))
+        yield _here(subject)
+        return
+    frozen = _sealed(subject)
+    notes: tuple[str, ...] = ()
+    if name == "newest" or frozen is None:
+        frozen, notes = locked(subject, into, newest=name == "newest", offline=offline)
+    with _recreated(name, frozen, offline=offline, reporter=reporter) as made:
+        yield Had(made.python, _described(made, subject, notes))
+
+
+def _sealed(subject: Subject) -> Environment | None:
+    """The software that was sealed; None for a folder that nobody sealed."""
+    if subject.publication is None:
+        return None
+    found = subject.publication.environment
+    if found is None:
+        raise EnvironmentProblem(
+            "no software was sealed with it", hint="Try --environment newest, or here"
+        )
+    return found
+
+
+@contextmanager
+def _recreated(
+    name: str, frozen: Environment, *, offline: bool, reporter: Reporter
+) -> Iterator[Recreated]:
+    if name == "preserved" and frozen.image is not None:
+        with mounted(frozen) as made:
+            yield made
+    elif name == "recreated":  # anew: not what an earlier verification has left in the cache
+        with tempfile.TemporaryDirectory(prefix="beambook-", ignore_cleanup_errors=True) as cache:
+            yield recreate(frozen, offline=offline, cache=cache, reporter=reporter)
     else:
-        raise EnvironmentProblem(f"{subject.name}: no {name} software")
+        yield recreate(frozen, offline=offline, reporter=reporter)
+
+
+def _described(made: Recreated, subject: Subject, notes: tuple[str, ...]) -> Software:
+    frozen = made.environment
+    packages = {package.name: package.version for package in frozen.packages}
+    return Software(
+        how=made.how,
+        python=frozen.python,
+        executable=str(made.python),
+        digest=frozen.digest,
+        packages=packages,
+        changes=_changes(packages, subject),
+        notes=(*notes, *made.notes),
+        seconds=made.seconds,
+    )
+
+
+def _here(subject: Subject) -> Had:
+    """The software that beambook runs in."""
+    packages = {canonical(each.name): each.version for each in distributions() if each.name}
+    version = ".".join(map(str, sys.version_info[:3]))
+    software = Software(
+        how="here",
+        python=version,
+        executable=sys.executable,
+        packages=dict(sorted(packages.items())),
+        changes=_changes(packages, subject),
+    )
+    return Had(Path(sys.executable), software)
+
+
+def _changes(packages: dict[str, str], subject: Subject) -> tuple[PackageChange, ...]:
+    """Packages that are not as they were sealed; those that came in addition do not count."""
+    sealed = subject.publication.environment if subject.publication is not None else None
+    if sealed is None:
+        return ()
+    return tuple(
+        PackageChange(each.name, packages.get(each.name, ""), each.version)
+        for each in sealed.packages
+        if packages.get(each.name, "") != each.version
+    )

@@ -101,7 +101,7 @@ def verify(
         checksum=subject.checksum,
         integrity=subject.problems,
         legs=tuple(_leg(name, stage, offline=offline) for name in names),
-        notes=subject.notes,
+        notes=(*subject.notes, *found.notes),
     )
     verification = replace(verification, seconds=time.monotonic() - began)
     verification.save()
@@ -130,7 +130,10 @@ def _leg(name: str, stage: Stage, *, offline: bool) -> Leg:
     if stage.data.problem:
         return _impossible(name, stage, stage.data.problem)
     try:
-        with software_for(name, stage.subject, offline=offline) as had:
+        with software_for(
+            name, stage.subject, into=stage.path / name / "environment", offline=offline,
+            reporter=stage.reporter,
+        ) as had:  # fmt: skip
             return perform_leg(name, had, stage)
     except EnvironmentProblem as error:
         return _impossible(name, stage, f"the software could not be had: {error}")
