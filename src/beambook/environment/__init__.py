@@ -12,8 +12,13 @@ if TYPE_CHECKING:
     from beambook.environment._capture.capture import capture as capture
     from beambook.environment._capture.wheelhouse import fetch_wheels as fetch_wheels
     from beambook.environment._environment import Environment as Environment
+    from beambook.environment._image import image as image
+    from beambook.environment._kernel_python import kernel_python as kernel_python
+    from beambook.environment._mount import mounted as mounted
     from beambook.environment._package import Library as Library
     from beambook.environment._package import Package as Package
+    from beambook.environment._recreate.recreate import recreate as recreate
+    from beambook.environment._recreate.recreated import Recreated as Recreated
     from beambook.environment._sandbox import Sandbox as Sandbox
     from beambook.environment._sandbox import sandbox as sandbox
 
@@ -21,9 +26,14 @@ _HOME = {
     "Environment": "_environment",
     "Library": "_package",
     "Package": "_package",
+    "Recreated": "_recreate.recreated",
     "Sandbox": "_sandbox",
     "capture": "_capture.capture",
     "fetch_wheels": "_capture.wheelhouse",
+    "image": "_image",
+    "mounted": "_mount",
+    "recreate": "_recreate.recreate",
+    "kernel_python": "_kernel_python",
     "sandbox": "_sandbox",
 }
 

@@ -16,7 +16,7 @@ from beambook.environment._capture.libraries import system_libraries
 from beambook.environment._capture.local import carried, is_local
 from beambook.environment._capture.notes import notes_on
 from beambook.environment._capture.probe import Installed, Probed, probe
-from beambook.environment._capture.wheelhouse import fetch_wheels
+from beambook.environment._capture.wheelhouse import carry, fetch_wheels
 from beambook.environment._environment import WHEELS, Environment
 from beambook.environment._package import Package
 from beambook.environment._write import fresh_folder, write_lock
@@ -26,6 +26,7 @@ from beambook.events import Progress, Reporter, Silent
 __all__ = ["capture"]
 
 NOT_THE_INDEXS = "no index has this version; made of the installed files"
+FROM_A_FOLDER = "copied from a folder of wheels"
 ONLY_SOURCE = "the index has only its source; made of the installed files"
 
 
@@ -98,8 +99,8 @@ def _packages(
     found = [carried(package, probed, wheels) for package in local]
     notes: list[str] = []
     for package in others:
-        if package.name in locked.hashes and "wheels" in locked.files[package.name]:
-            found.append(Package(package.name, package.version, locked.hashes[package.name]))
+        if "wheels" in locked.files.get(package.name, {}):
+            found.append(_of_an_index(package, locked, wheels))
             continue
         own, note = _not_of_an_index(package, locked, probed, wheels)
         found.append(own)
@@ -107,6 +108,15 @@ def _packages(
     roots = _roots(probed.packages)
     ordered = sorted(found, key=lambda package: package.name)
     return tuple(replace(p, top_level=p.name in roots) for p in ordered), notes
+
+
+def _of_an_index(package: Installed, locked: Locked, wheels: Path) -> Package:
+    """A package that an index has; a folder of wheels on this machine is none for others."""
+    pinned = Package(package.name, package.version, locked.hashes[package.name])
+    if not locked.is_here(package.name):
+        return pinned
+    here = replace(pinned, origin="wheel", source={"how": FROM_A_FOLDER})
+    return carry([here], locked.files, wheels, reporter=Silent())[0]
 
 
 def _not_of_an_index(

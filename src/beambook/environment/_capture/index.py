@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 from beambook.environment._capture.probe import Installed
 from beambook.environment._package import canonical
@@ -42,6 +43,11 @@ class Locked:
     hashes: Mapping[str, tuple[str, ...]]
     files: Mapping[str, Mapping[str, Any]]
     missing: tuple[str, ...]
+
+    def is_here(self, name: str) -> bool:
+        """Whether its wheels lie on this machine, where nobody else finds them."""
+        wheels = self.files[name].get("wheels", ())
+        return all("path" in said or said["url"].startswith("file:") for said in wheels)
 
 
 def lock(packages: Sequence[Installed], python: Path) -> Locked:
@@ -101,7 +107,7 @@ def _hashes(text: str) -> dict[str, tuple[str, ...]]:
 
 
 def _entry(said: Mapping[str, Any]) -> dict[str, Any]:
-    """What a lock keeps of it: when a file was uploaded is no part of what it is."""
+    """What a lock keeps of it: not when a file was uploaded, and never a password."""
     entry: dict[str, Any] = {}
     if "sdist" in said:
         entry["sdist"] = _file(said["sdist"])
@@ -111,7 +117,11 @@ def _entry(said: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _file(said: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in said.items() if key != "upload-time"}
+    kept = {key: value for key, value in said.items() if key != "upload-time"}
+    if "url" in kept:
+        parts = urlsplit(str(kept["url"]))
+        kept["url"] = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+    return kept
 
 
 def _named(message: str, pins: Mapping[str, str]) -> list[str]:

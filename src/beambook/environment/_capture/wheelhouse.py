@@ -19,7 +19,7 @@ from beambook.environment._write import write_lock
 from beambook.errors import EnvironmentProblem
 from beambook.events import Progress, Reporter, Silent
 
-__all__ = ["fetch_wheels"]
+__all__ = ["carry", "fetch_wheels"]
 
 AT_ONCE = 8
 SECONDS = 120.0
@@ -64,23 +64,49 @@ def fetch_wheels(environment: Environment, *, reporter: Reporter | None = None) 
     """
     entries = tomllib.loads(environment.pylock.read_text(encoding="utf-8"))["packages"]
     files = {canonical(e["name"]): _offered(e) for e in entries}
-    wanted = [_best(package, files) for package in environment.packages if _to_fetch(package)]
     folder = environment.path / WHEELS
-    folder.mkdir(exist_ok=True)
-    _fetch_all(wanted, folder, reporter or Silent())
-    fetched = {file.package: file for file in wanted}
-    packages = tuple(_with_wheel(p, fetched.get(p.name)) for p in environment.packages)
+    packages = carry(environment.packages, files, folder, reporter=reporter or Silent())
     complete = replace(environment, packages=packages)
     write_lock(complete, files)
     return complete
 
 
+def carry(
+    packages: Sequence[Package],
+    files: Mapping[str, Mapping[str, Any]],
+    folder: Path,
+    *,
+    reporter: Reporter,
+) -> tuple[Package, ...]:
+    """Fetch the wheels of those packages that have none yet.
+
+    Parameters
+    ----------
+    packages : sequence of Package
+    files : mapping
+        For each name the ``wheels`` that uv has found, each with its address and checksum.
+    folder : Path
+    reporter : Reporter
+
+    Returns
+    -------
+    tuple of Package
+        The same, each with its wheel.
+
+    Raises
+    ------
+    EnvironmentProblem
+        If a file cannot be had, or is another than was locked.
+    """
+    wanted = [_best(p, files) for p in packages if not p.wheel and p.origin != "absent"]
+    folder.mkdir(parents=True, exist_ok=True)
+    _fetch_all(wanted, folder, reporter)
+    fetched = {file.package: file for file in wanted}
+    return tuple(_with_wheel(package, fetched.get(package.name)) for package in packages)
+
+
 def _offered(entry: Mapping[str, Any]) -> dict[str, Any]:
     return {kind: entry[kind] for kind in ("sdist", "wheels") if kind in entry}
-
-
-def _to_fetch(package: Package) -> bool:
-    return package.origin == "index" and not package.wheel
 
 
 def _with_wheel(package: Package, file: _File | None) -> Package:
