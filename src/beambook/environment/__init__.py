@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from beambook.environment._capture.capture import capture as capture
     from beambook.environment._capture.wheelhouse import fetch_wheels as fetch_wheels
+    from beambook.environment._containers import write_containers as write_containers
     from beambook.environment._environment import Environment as Environment
     from beambook.environment._image import image as image
     from beambook.environment._kernel_python import kernel_python as kernel_python
+    from beambook.environment._kernelspec import install_kernel as install_kernel
     from beambook.environment._mount import mounted as mounted
     from beambook.environment._package import Library as Library
     from beambook.environment._package import Package as Package
@@ -31,10 +33,12 @@ _HOME = {
     "capture": "_capture.capture",
     "fetch_wheels": "_capture.wheelhouse",
     "image": "_image",
+    "install_kernel": "_kernelspec",
     "mounted": "_mount",
     "recreate": "_recreate.recreate",
     "kernel_python": "_kernel_python",
     "sandbox": "_sandbox",
+    "write_containers": "_containers",
 }
 
 __all__ = sorted(_HOME)
