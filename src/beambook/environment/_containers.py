@@ -83,11 +83,12 @@ def write_containers(environment: Environment) -> tuple[Path, Path]:
         "tag": f"environment-{environment.digest[:12]}",
     }
     # COPY puts what is in a folder, not the folder itself
-    copies = (
-        "requirements.txt ./\nCOPY wheels ./wheels/" if environment.wheels else files[0] + " ./"
-    )
-    docker = DOCKERFILE.replace("COPY {files} ./", f"COPY {copies}").format(
-        **known, system=_system(environment, ""), command=_command(environment)
+    copies = [f"COPY {each} ./{each}{'/' if each == 'wheels' else ''}" for each in files]
+    docker = DOCKERFILE.format(
+        **known,
+        copies="\n".join(copies),
+        system=_system(environment, ""),
+        command=_command(environment),
     )
     places = "".join(f"    {name} /opt/environment/{name}\n" for name in files)
     apptainer = DEFINITION.format(**known, files=places, system=_system(environment, "    "))
