@@ -77,7 +77,9 @@ def pylock(python: str, packages: Iterable[Package], files: Mapping[str, Mapping
         'created-by = "beambook"',
         f'requires-python = "=={minor}.*"',
     ]
-    for package in installable(packages):
+    known = installable(packages)
+    lines += [] if known else ["packages = []"]  # PEP 751 wants the key in any case
+    for package in known:
         lines += ["", "[[packages]]"]
         entry = {"name": package.name, "version": package.version, **_files(package, files)}
         lines += [f"{key} = {_toml(value)}" for key, value in entry.items()]

@@ -62,8 +62,7 @@ def fetch_wheels(environment: Environment, *, reporter: Reporter | None = None) 
     >>> fetch_wheels(Environment.load("environment")).complete  # doctest: +SKIP
     True
     """
-    entries = tomllib.loads(environment.pylock.read_text(encoding="utf-8"))["packages"]
-    files = {canonical(e["name"]): _offered(e) for e in entries}
+    files = _read(environment.pylock)
     folder = environment.path / WHEELS
     packages = carry(environment.packages, files, folder, reporter=reporter or Silent())
     complete = replace(environment, packages=packages)
@@ -105,6 +104,14 @@ def carry(
     return tuple(_with_wheel(package, fetched.get(package.name)) for package in packages)
 
 
+def _read(pylock: Path) -> dict[str, dict[str, Any]]:
+    try:
+        entries = tomllib.loads(pylock.read_text(encoding="utf-8"))["packages"]
+        return {canonical(str(entry["name"])): _offered(entry) for entry in entries}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise EnvironmentProblem(f"{pylock} is damaged: {error!r}") from error
+
+
 def _offered(entry: Mapping[str, Any]) -> dict[str, Any]:
     return {kind: entry[kind] for kind in ("sdist", "wheels") if kind in entry}
 
@@ -118,7 +125,7 @@ def _with_wheel(package: Package, file: _File | None) -> Package:
 
 def _best(package: Package, files: Mapping[str, Mapping[str, Any]]) -> _File:
     """The one wheel that is for this platform most of all; uv names only those that fit."""
-    offered: Sequence[Mapping[str, Any]] = files[package.name].get("wheels", ())
+    offered: Sequence[Mapping[str, Any]] = files.get(package.name, {}).get("wheels", ())
     if not offered:
         raise EnvironmentProblem(f"{package.pin} has no wheel for this platform")
     ranked = sorted(offered, key=lambda said: (_name(said).endswith("-any.whl"), _name(said)))
