@@ -20,7 +20,7 @@ ROWS = 500  # of each table; --json has them all
 @click.argument("thing", nargs=-1, required=True)
 @click.option("--json", "as_json", is_flag=True, help="For machines.")
 def show(thing: tuple[str, ...], as_json: bool) -> None:
-    """Say what a proposal, run, file, notebook, recipe or execution is.
+    """Say what a proposal, run, file, notebook, recipe, execution or publication is.
 
     THING is a path, an execution's id, a recipe's name, or a proposal and a run:
 

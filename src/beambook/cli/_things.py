@@ -87,6 +87,8 @@ def find_thing(words: tuple[str, ...]) -> tuple[Described, tuple[str, ...]]:
     path = Path(first)
     if (path / "execution.json").is_file() or (path / PIPELINE).is_file():
         return find_performed(first), rest
+    if (path / "publication.json").is_file() or path.suffix == ".zip":
+        return _publication(path), rest
     if path.suffix == ".ipynb" or (not path.exists() and _is_recipe(first)):
         return find_recipe(first), rest
     if not path.exists() and not _PROPOSAL.match(first):
@@ -103,6 +105,12 @@ def find_thing(words: tuple[str, ...]) -> tuple[Described, tuple[str, ...]]:
     if not rest and (folders := find_proposals(first)):
         return ProposalFolders(folders), rest
     return find_run(words)
+
+
+def _publication(path: Path) -> Described:
+    from beambook.publication import Publication
+
+    return Publication.open(path)
 
 
 def _is_recipe(name: str) -> bool:

@@ -76,9 +76,18 @@ class Facts:
 
     @property
     def main(self) -> str:
-        """The notebook that the others lead to: as declared, else the last."""
+        """The notebook that the others lead to: as declared, else the last that was executed."""
         names = [run.notebook.path for run in self.runs]
-        return self.declaration.main if self.declaration.main in names else names[-1]
+        if self.declaration.main in names:
+            return self.declaration.main
+        executed = [run.notebook.path for run in self.runs if run.notebook.reference]
+        return (executed or names)[-1]
+
+    @property
+    def profiles(self) -> tuple[tuple[str, str, str], ...]:
+        """Those of runs ask for an execution of the main notebook."""
+        executed = {run.notebook.path for run in self.runs if run.notebook.reference}
+        return PROFILES if self.main in executed else PROFILES[-1:]
 
 
 def crate(facts: Facts) -> dict[str, Any]:
@@ -114,7 +123,13 @@ def crate(facts: Facts) -> dict[str, Any]:
 
 
 def _once(entities: Iterable[Entity]) -> list[Entity]:
-    return list({str(entity["@id"]): entity for entity in reversed([*entities])}.values())[::-1]
+    """Each entity once; a list of one is that one, as RO-Crate 1.1 recommends."""
+    found = {str(entity["@id"]): entity for entity in reversed([*entities])}
+    return [{k: _compact(v) for k, v in found[each].items()} for each in reversed(found)]
+
+
+def _compact(value: Any) -> Any:
+    return value[0] if isinstance(value, list) and len(value) == 1 else value
 
 
 def _descriptor() -> Entity:
@@ -143,7 +158,7 @@ def _root(
         "keywords": ", ".join(declared.keywords),
         "version": declared.version,
         "publisher": reference(_publisher(declared)) if _publisher(declared) else None,
-        "conformsTo": references(url for url, _, _ in PROFILES),
+        "conformsTo": references(url for url, _, _ in facts.profiles),
         "mainEntity": reference(file_id(f"work/{facts.main}")),
         "hasPart": references(parts),
         "mentions": references(
@@ -246,8 +261,6 @@ def _files(facts: Facts) -> Iterator[Entity]:
         names = [name for name in names if "/" not in name]
     for name in names:
         yield _file(name, facts.files[name], _ABOUT.get(name, name.rpartition("/")[2]))
-    if "README.md" not in facts.files:
-        return
 
 
 _ABOUT = {
@@ -274,7 +287,7 @@ def _contexts(facts: Facts) -> Iterator[Entity]:
     declared = facts.declaration
     url = licence_url(declared.licence)
     yield {"@id": url, "@type": "CreativeWork", "name": declared.licence, "url": url}
-    for address, name, version in PROFILES:
+    for address, name, version in facts.profiles:
         yield {"@id": address, "@type": "CreativeWork", "name": name, "version": version}
     if declared.publisher:
         yield {"@id": _publisher(declared), "@type": "Organization", "name": declared.publisher}

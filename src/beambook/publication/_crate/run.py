@@ -40,7 +40,8 @@ class Run:
         When the reference was made, if nothing better is known.
     licence : str
         Address of the licence.
-    version : str
+    version, repository : str
+        Of the code.
     """
 
     notebook: SealedNotebook
@@ -48,6 +49,7 @@ class Run:
     date: str = ""
     licence: str = ""
     version: str = ""
+    repository: str = ""
 
 
 def run_entities(
@@ -90,6 +92,7 @@ def _entities(
         "license": reference(run.licence) if run.licence else None,
         "creator": references(agents),
         "dateCreated": run.date,
+        "url": run.repository,
         "input": references(parameter for parameter, _ in given),
         "output": references(parameter for parameter, _ in found),
         "softwareRequirements": reference(requirements) if requirements is not None else None,
@@ -182,6 +185,6 @@ def _execution(
         "result": references([executed, *files, *found]),
         "startTime": book.started,
         "endTime": book.ended or run.date,
-        "actionStatus": {"@id": DONE},
+        "actionStatus": DONE,
     }
     yield {key: value for key, value in action.items() if value}

@@ -243,6 +243,7 @@ class _Draft:
             Run(
                 each.record, each.results, date=each.record.ended or day,
                 licence=licence_url(declared.licence), version=declared.version or self.code.commit,
+                repository=self.code.remote,
             )
             for each in self.sealed
         )  # fmt: skip
