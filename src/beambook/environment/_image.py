@@ -80,7 +80,7 @@ def image(
         )
     if isinstance(what, Environment):
         what = recreate(what, offline=offline, cache=cache, reporter=reporter)
-    target = Path(path) if path is not None else what.environment.path / "image.sqfs"
+    target = Path(path or what.environment.path / "image.sqfs").absolute()
     target.parent.mkdir(parents=True, exist_ok=True)
     (reporter or Silent())(Progress("image", 0, 1, "pack"))
     staging = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
