@@ -10,6 +10,7 @@ import click
 from beambook.cli._run import Duration
 from beambook.cli._terminal import ProgressLine, say, say_files, say_json
 from beambook.cli._things import EXECUTIONS
+from beambook.errors import PublicationError
 
 __all__ = ["rerun", "verify"]
 
@@ -77,6 +78,8 @@ def verify(
             time_limit=time_limit,
             reporter=progress,
         )
+    except PublicationError as error:  # refused: nothing has been executed
+        raise click.UsageError(str(error)) from error
     finally:
         progress.close()
     if as_json:
@@ -152,6 +155,8 @@ def rerun(
             time_limit=time_limit,
             reporter=progress,
         )
+    except PublicationError as error:  # refused: nothing has been executed
+        raise click.UsageError(str(error)) from error
     finally:
         progress.close()
     if as_json:

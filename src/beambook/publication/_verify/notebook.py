@@ -17,6 +17,7 @@ __all__ = [
     "read_json",
     "source_of",
     "tags_of",
+    "was_executed",
 ]
 
 SKIPPED = {"__pycache__", "executions", "verifications", "node_modules", "site-packages"}
@@ -87,6 +88,11 @@ def has_error(cell: Mapping[str, Any]) -> bool:
     return isinstance(outputs, list) and any(
         isinstance(out, dict) and out.get("output_type") in ("error", "pyerr") for out in outputs
     )
+
+
+def was_executed(cell: Mapping[str, Any]) -> bool:
+    """Whether the cell has a count or outputs."""
+    return bool(cell.get("outputs")) or cell.get("execution_count") is not None
 
 
 def _cells(document: Mapping[str, Any]) -> list[Mapping[str, Any]]:

@@ -14,7 +14,7 @@ from beambook.publication._verify.leg import (
     CellStatus,
     NotebookVerdict,
 )
-from beambook.publication._verify.notebook import code_cells, has_error, tags_of
+from beambook.publication._verify.notebook import code_cells, has_error, tags_of, was_executed
 from beambook.recipe import Execution, Verdict, compare
 from beambook.recipe._verdict import CellVerdict
 
@@ -22,12 +22,21 @@ __all__ = ["judged", "not_reached"]
 
 ABSENT = ("ModuleNotFoundError", "PackageNotFoundError", "ExecutableNotFound")
 _OTHER_VERSION = re.compile(r"cannot import name")
-_NETWORK = re.compile(
-    r"URLError|ConnectionError|gaierror|NewConnectionError|MaxRetryError|ConnectTimeout"
-    r"|name resolution|Network is unreachable|Name or service not known"
+_REASONS = tuple(
+    (re.compile(pattern), why)
+    for pattern, why in (
+        (
+            "URLError|ConnectionError|gaierror|NewConnectionError|MaxRetryError|ConnectTimeout"
+            "|name resolution|Network is unreachable|Name or service not known",
+            "it needs the network, which a verification does not have",
+        ),
+        ("Read-only file system", "it wants to write outside of its folder"),
+        ("FileNotFoundError", "if that is data, give --data"),
+    )
 )
 _NO_PROGRAM = re.compile(r"No such file or directory: '([\w.+-]+)'$")
 WHAT_MOST = 300
+NOTHING_STORED = "it has no stored outputs to compare with"
 
 
 def judged(
@@ -56,7 +65,7 @@ def judged(
     except BeambookError as error:  # e.g. a reference that is no notebook
         verdict, problem = None, f"cannot be compared: {error}"
     cells = _outcomes(execution, verdict, reference, frozenset(claims))
-    problem = problem or _end(execution, cells)
+    problem = problem or _end(execution, cells) or _nothing_stored(reference, cells)
     return NotebookVerdict(
         path=path,
         status=_status(cells, verdict, problem),
@@ -79,9 +88,17 @@ def not_reached(path: str, notebook: Path, problem: str) -> NotebookVerdict:
     return NotebookVerdict(path, "not verified", problem, cells, reference=str(notebook))
 
 
+def _nothing_stored(reference: Path, cells: tuple[CellOutcome, ...]) -> str:
+    """Said of a notebook that was never executed, unless it fails anyhow."""
+    if any(was_executed(cell) for _, _, cell in code_cells(reference)):
+        return ""
+    failed = any(cell.status in ("error", "missing software") for cell in cells)
+    return NOTHING_STORED + (", and it fails" if failed else "")
+
+
 def _status(cells: tuple[CellOutcome, ...], verdict: Verdict | None, problem: str) -> Answer:
     found = {cell.status for cell in cells}
-    if "missing software" in found or verdict is None:
+    if "missing software" in found or verdict is None or problem.startswith(NOTHING_STORED):
         return "not verified"
     if found & {"different", "error"}:
         return "different"
@@ -143,8 +160,9 @@ def _error(cell: Mapping[str, Any]) -> tuple[CellStatus, str]:
         return "missing software", line
     if program and _is_command(program[1], cell):
         return "missing software", f"the program {program[1]!r} is not here ({line})"
-    if _NETWORK.search(f"{name}: {value}"):
-        return "error", f"needs the network, which verification does not have ({line})"
+    for pattern, why in _REASONS:
+        if pattern.search(f"{name}: {value}"):
+            return "error", f"{line} ({why})"
     return "error", line
 
 

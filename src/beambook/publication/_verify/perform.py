@@ -16,6 +16,7 @@ from beambook.publication._verify.leg import Leg, NotebookVerdict
 from beambook.publication._verify.outcome import judged, not_reached
 from beambook.publication._verify.software import Had
 from beambook.publication._verify.subject import Item, Subject
+from beambook.publication._verify.traces import changed_since, places
 from beambook.publication._verify.work import copied, prepared
 from beambook.recipe import Execution, PythonKernel, Recipe, execute
 
@@ -144,7 +145,7 @@ def perform_leg(name: str, had: Had, stage: Stage) -> Leg:
     -------
     Leg
     """
-    began = time.monotonic()
+    began, clock = time.monotonic(), time.time()
     room = Room.of(stage, had, stage.path / name)
     verdicts = tuple(_verdicts(room, name))
     return Leg(
@@ -153,8 +154,16 @@ def perform_leg(name: str, had: Had, stage: Stage) -> Leg:
         sandbox=_describe(room.guard),
         notebooks=verdicts,
         seconds=time.monotonic() - began,
-        notes=room.notes,
+        notes=(*room.notes, *_traces(room, clock)),
     )
+
+
+def _traces(room: Room, began: float) -> tuple[str, ...]:
+    """What was changed outside, where that is possible at all."""
+    if room.guard.kind == "bubblewrap":
+        return ()
+    subject = room.stage.subject.folder
+    return changed_since(began, places(subject), [room.stage.path])
 
 
 def _describe(guard: Sandbox) -> str:

@@ -1,0 +1,221 @@
+"""A sealed publication: software, integrity, data, values; tampered with, refused, rerun."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+import uv
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+from beambook.environment import capture
+from beambook.errors import ExecutionError, ParameterError, ParameterNotFound, PublicationError
+from beambook.publication import Publication, rerun, seal, verify
+from beambook.recipe import PythonKernel, execute
+
+MAKE = (
+    "# Make",
+    "slope: float = 0.5  # of the line\nfile: str = 'calibration.csv'",
+    "import json\nwith open('line.json', 'w') as line:\n"
+    "    json.dump([slope * x for x in range(3)], line)",
+    "print('offset', open('measured/offset.txt').read().strip())",
+)
+USE = ("# Use", "import json\nprint('top', max(json.load(open('line.json'))))")
+
+
+def write(path, *cells, claim=None):
+    made = [new_markdown_cell(t) if t.startswith("# ") else new_code_cell(t) for t in cells]
+    if claim is not None:
+        made[claim].metadata["tags"] = ["claim"]
+    nbformat.write(new_notebook(cells=made), path)
+
+
+@pytest.fixture(scope="session")
+def software(tmp_path_factory):
+    """An environment with ipykernel and nothing else, and its wheels."""
+    folder = tmp_path_factory.mktemp("software")
+    program = uv.find_uv_bin()
+    subprocess.run([program, "venv", "-q", "--python", sys.executable, folder / "venv"], check=True)
+    python = folder / "venv" / "bin" / "python"
+    install = [program, "pip", "install", "-q", "--python", python, "ipykernel"]
+    if subprocess.run(install, capture_output=True, check=False).returncode:
+        pytest.skip("no package index to install ipykernel from")
+    return python, capture(python, into=folder / "environment", wheels=True)
+
+
+@pytest.fixture(scope="session")
+def sealed(software, tmp_path_factory):
+    """Two notebooks, the second needs a file of the first; a folder of data that is not carried."""
+    folder = tmp_path_factory.mktemp("sealed")
+    python, environment = software
+    work, data = folder / "analysis", folder / "measured"
+    work.mkdir()
+    data.mkdir()
+    (data / "offset.txt").write_text("1.25\n")
+    write(work / "b-make.ipynb", *MAKE)
+    write(work / "a-use.ipynb", *USE, claim=1)
+    (work / "measured").symlink_to(data)
+    for name in ("b-make", "a-use"):
+        done = execute(
+            work / f"{name}.ipynb", kernel=PythonKernel(python), in_place=True, into=folder / "runs"
+        )
+        assert done.status == "done", done.error_line
+        shutil.copy(done.notebook_path, work / f"{name}.ipynb")
+    (work / "line.json").unlink()
+    (work / "measured").unlink()
+    (folder / "kept").mkdir()
+    shutil.move(data, folder / "kept" / "measured")
+    reference = {"folder": str(folder / "kept" / "measured"), "target": "measured"}
+    return seal(
+        work, folder / "line", title="A line", authors=["Jane Doe"], environment=environment,
+        data=[{**reference, "name": "measured"}], date="2026-11-01", limits=nothing(),
+    )  # fmt: skip
+
+
+def nothing():
+    """Carry the notebooks, no data."""
+    from beambook.publication._seal.data import Limits
+
+    return Limits(each=4, total=10**9)
+
+
+@pytest.fixture
+def kept(sealed):
+    return sealed.path.parent / "kept"
+
+
+@pytest.fixture
+def copy(sealed, tmp_path):
+    folder = tmp_path / "line"
+    shutil.copytree(sealed.path, folder)
+    return folder
+
+
+@pytest.fixture
+def own_cache(tmp_path_factory, monkeypatch):
+    """Environments are kept for all tests of this file, not in the developer's home."""
+    cache = tmp_path_factory.getbasetemp() / "cache"
+    monkeypatch.setenv("XDG_CACHE_HOME", str(cache))
+
+
+pytestmark = pytest.mark.usefixtures("own_cache")
+
+
+def test_it_comes_out_without_a_network(sealed, kept, tmp_path):
+    found = verify(sealed.path, data=kept, offline=True, into=tmp_path)
+    assert (found.status, found.exit_status, found.cause) == ("same", 0, "")
+    (leg,) = found.legs
+    assert [n.path for n in leg.notebooks] == ["b-make.ipynb", "a-use.ipynb"]
+    assert leg.software.digest == sealed.environment.digest
+    assert leg.software.changes == ()
+    assert found.checksum == sealed.checksum
+    assert [(c.notebook, dict(c.statuses)) for c in found.claims] == [
+        ("a-use.ipynb", {"preserved": "same"})
+    ]
+    assert sealed.check() == ()
+    again = verify(sealed.path, data=kept, offline=True, into=tmp_path)
+    assert again.legs[0].software.how == "cache"
+
+
+def test_data_that_is_not_here_is_the_verdict(sealed, tmp_path):
+    found = verify(sealed.path, offline=True, into=tmp_path)
+    assert (found.status, found.exit_status) == ("not verified", 1)
+    assert found.cause == "data measured is not here: give its folder with --data"
+    cells = {cell.status for n in found.legs[0].notebooks for cell in n.cells}
+    assert cells == {"not reached"}
+
+
+@pytest.mark.parametrize("content", ["9.25\n", "longer than it was\n"], ids=["changed", "longer"])
+def test_data_that_is_other_is_the_verdict(sealed, tmp_path, content):
+    (tmp_path / "measured").mkdir()
+    (tmp_path / "measured" / "offset.txt").write_text(content)
+    found = verify(sealed.path, data=tmp_path, into=tmp_path / "v")
+    assert found.status == "not verified"
+    assert "data measured" in found.cause
+    assert "sealed" in found.cause
+
+
+def test_software_that_cannot_be_had_is_the_verdict(copy, kept, tmp_path):
+    record = json.loads((copy / "environment" / "environment.json").read_text())
+    assert record["python"].startswith("3.")
+    shutil.rmtree(copy / "environment")
+    reseal(copy)
+    found = verify(copy, data=kept, into=tmp_path / "v")
+    assert (found.status, found.exit_status) == ("not verified", 1)
+    assert "no software was sealed" in found.cause
+
+
+def reseal(folder):
+    """What a forger cannot do without changing the checksum, and a test can."""
+    from beambook.publication._manifest import MANIFEST, checksums, manifest_text
+
+    (folder / MANIFEST).write_bytes(manifest_text(checksums(folder)))
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["work/a-use.ipynb", "reference/a-use.ipynb", "environment/requirements.txt", "wheel"],
+)
+def test_a_changed_byte_is_named_and_nothing_is_executed(copy, kept, tmp_path, name):
+    path = next((copy / "environment" / "wheels").iterdir()) if name == "wheel" else copy / name
+    content = bytearray(path.read_bytes())
+    content[-2] ^= 1
+    path.write_bytes(content)
+    found = verify(copy, data=kept, into=tmp_path / "v")
+    assert (found.status, found.exit_status, found.legs) == ("not verified", 2, ())
+    assert path.relative_to(copy).as_posix() in found.cause
+    with pytest.raises(PublicationError, match="changed since it was sealed"):
+        rerun(copy, "a-use", data=kept, into=tmp_path / "e")
+
+
+def test_rerun_cites_its_origin(sealed, kept, tmp_path):
+    done = rerun(
+        sealed.path, "b-make.ipynb", {"slope": 2.0}, data=kept, offline=True, into=tmp_path
+    )
+    assert done.status == "done"
+    assert done.values["slope"] == 2.0
+    origin = {"publication": "A line", "checksum": sealed.checksum, "notebook": "b-make.ipynb"}
+    assert done.record["origin"] == origin
+    assert json.loads((done.path / "execution.json").read_text())["origin"] == origin
+    assert json.loads((done.path / "work" / "line.json").read_text()) == [0, 2, 4]
+    assert [path.name for path in tmp_path.iterdir()] == [done.path.name]
+
+
+def test_rerun_executes_what_is_needed_before(sealed, kept, tmp_path):
+    done = rerun(sealed, "a-use", data=kept, offline=True, into=tmp_path)
+    text = "".join(out.text for cell in notebook(done).cells for out in cell.get("outputs", ()))
+    assert text == "top 1.0\n"
+
+
+def notebook(execution):
+    return nbformat.read(Path(execution.notebook_path), 4)
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "error", "said"),
+    [
+        (None, {}, ParameterError, "has 2 notebooks"),
+        ("c-use", {}, KeyError, "a-use.ipynb"),
+        ("b-make", {"slpoe": 1}, ParameterNotFound, "slope"),
+    ],
+    ids=["which", "misspelt", "parameter"],
+)
+def test_rerun_refuses_what_is_not_there(sealed, kept, tmp_path, name, values, error, said):
+    with pytest.raises(error, match=said):
+        rerun(sealed.path, name, values, data=kept, offline=True, into=tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_rerun_says_which_data_is_missing(sealed, tmp_path):
+    with pytest.raises(ExecutionError, match="give its folder with --data"):
+        rerun(sealed.path, "b-make", into=tmp_path)
+
+
+def test_a_zip_is_verified_as_its_folder(sealed, kept, tmp_path):
+    file = sealed.zip(tmp_path / "line.zip")
+    found = verify(file, data=kept, offline=True, into=tmp_path / "v")
+    assert (found.status, found.checksum) == ("same", Publication.open(file).checksum)
+    assert found.name == "line"
