@@ -250,3 +250,15 @@ def test_without_any_constants_nothing_is_corrected_and_the_reason_is_said(tmp_p
     assert done.status == "failed"
     assert "Offset" in done.error_line
     assert "no module can be corrected" in done.error_line
+
+
+@pytest.mark.parametrize("recipe", ["lpd-correct", "jungfrau-correct"])
+def test_a_run_of_another_detector_is_refused_before_any_part(recipe, tmp_path):
+    home = tmp_path / "MID/202631/p900074"
+    make_run(home / f"raw/r{RUN:04d}", run=RUN, agipd=1, frames=1, trains=2, camera=None)
+    fill_store(home, "AGIPD1M", [0], 1)
+    done = perform(recipe, {"run": RUN, "proposal": home}, into=tmp_path)
+    assert done.status == "failed"
+    assert not done.outcomes()
+    kind = recipe.partition("-")[0].upper()
+    assert f"detector_kind: 'AGIPD' is not one of '{kind}'" in " ".join(done.problems())
