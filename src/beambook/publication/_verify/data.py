@@ -170,7 +170,7 @@ def _readable(
         for each in _folders(reference, folder)
         if not each.is_relative_to(subject.root)
     ]
-    return tuple(dict.fromkeys([*folders, *(roots if subject.publication is None else ())]))
+    return tuple(dict.fromkeys([*folders, *(() if subject.kind == "publication" else roots)]))
 
 
 def _roots(given: Path | None) -> tuple[Path, ...]:
