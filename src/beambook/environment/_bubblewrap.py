@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from beambook.environment._interpreter import folders_of
 from beambook.environment._private import HOME, clean_env, make_private
@@ -53,6 +54,8 @@ class Bubblewrap:
 
     kind = "bubblewrap"
     why = ""
+    confines = True
+    watched: ClassVar[tuple[Path, ...]] = ()
 
     @property
     def lets(self) -> tuple[str, ...]:

@@ -27,8 +27,12 @@ class Sandbox(Protocol):
         Why it is not a better one; empty if it is the best there is.
     work : Path
         The folder that the command may change.
+    confines : bool
+        Whether the operating system keeps the command from what it must not change.
     lets : tuple of str
         What it does not prevent, in words.
+    watched : tuple of Path
+        Folders that must stay as they are, and that are looked at after the command.
     """
 
     @property
@@ -38,7 +42,11 @@ class Sandbox(Protocol):
     @property
     def work(self) -> Path: ...
     @property
+    def confines(self) -> bool: ...
+    @property
     def lets(self) -> tuple[str, ...]: ...
+    @property
+    def watched(self) -> tuple[Path, ...]: ...
 
     def argv(
         self,
@@ -82,12 +90,16 @@ class PlainFolder:
     work : Path
     why : str
         Why it is not bubblewrap.
+    watched : tuple of Path
+        Data: what must stay as it is.
     """
 
     work: Path
-    why: str = "asked for"
+    why: str = ""
+    watched: tuple[Path, ...] = ()
 
     kind = "folder"
+    confines = False
     lets = (
         "reading everything that this user can read",
         "writing everywhere that this user can write",
@@ -114,6 +126,7 @@ class PlainFolder:
             **clean_env(),
             "HOME": str(private / "home"),
             "TMPDIR": str(private / "tmp"),
+            "PYTHONDONTWRITEBYTECODE": "1",  # the environment stays as it is
             "USER": os.environ.get("USER", "user"),
         }
 
@@ -164,5 +177,5 @@ def sandbox(
     program = shutil.which("bwrap") or ""
     why = "a plain folder was asked for" if plain else why_not(program)
     if why:
-        return PlainFolder(folder, why)
+        return PlainFolder(folder, why, others)
     return Bubblewrap(folder, others, network, program)

@@ -15,6 +15,7 @@ from typing import Any
 from nbclient.exceptions import CellExecutionError, DeadKernelError
 
 from beambook.events import Progress
+from beambook.recipe._boundary import Boundary, witness_text
 from beambook.recipe._client import CellClient
 from beambook.recipe._execution import Execution
 from beambook.recipe._harvest import declared_files, recorded_results
@@ -23,6 +24,7 @@ from beambook.recipe._kernel import Kernel, beginning, kernel_env
 from beambook.recipe._memory import as_size
 from beambook.recipe._notebook import heading_above
 from beambook.recipe._overflow import OutputLimits
+from beambook.recipe._own_file import read_own
 from beambook.recipe._plan import Plan
 from beambook.recipe._provenance import first_record, stamp
 from beambook.recipe._watch import Watch, signal_name
@@ -31,6 +33,8 @@ __all__ = ["Conductor"]
 
 SKIP = "skip-execution"
 VALUE_MOST = 1_000
+FACTS_MOST = 20_000_000
+OF_KERNEL = ("python", "implementation", "executable", "prefix", "packages")
 
 
 class Stopped(Exception):
@@ -71,6 +75,7 @@ class Conductor:
         ]  # fmt: skip
         self._journal = Journal(plan.into, plan.recipe.name, first_record(plan, self._cells))
         self._began = time.monotonic()
+        self._boundary: Boundary | None = None
         self._kernel: Kernel | None = None
         self._client: CellClient | None = None
         self._watch: Watch | None = None
@@ -110,6 +115,8 @@ class Conductor:
 
     async def _start_kernel(self) -> None:
         plan = self._plan
+        if plan.software is not None:
+            self._boundary = Boundary(plan.software, self._journal.folder)
         self._kernel = Kernel(
             plan.spec, plan.kernel, fork=plan.fork, preload=plan.preload, software=plan.software
         )
@@ -127,7 +134,10 @@ class Conductor:
             self._journal.log(f"zygote: {note}")
         self._describe_language(self._kernel.info)
         if self._kernel.is_python:
-            error = await self._kernel.run_silently(beginning(self._facts_path, plan.recipe.path))
+            own = [self._cwd, self._journal.folder]
+            witness = witness_text(plan.software, own, self._kernel.folder)
+            first = beginning(self._facts_path, plan.recipe.path, witness)
+            error = await self._kernel.run_silently(first)
             if error:
                 self._journal.log(f"session: {error}")
 
@@ -256,13 +266,23 @@ class Conductor:
                 self._journal.save_notebook(self._notebook)
         except OSError as error:
             self._journal.log(f"could not write the last outputs: {error}")
+        await self._kernel.kill()  # nothing moves any more
+        self._take_account(self._kernel)
         await self._kernel.close()
         self._journal.close_pipe()
-        if self._kernel.left:
-            self._journal.record["sandbox"] |= {"left": self._kernel.left}
-            self._journal.log(f"ended what the kernel left behind: {', '.join(self._kernel.left)}")
         seen = self._watch.memory.peak if self._watch else 0
         self._journal.record["peak_memory"] = max(seen, self._kernel.peak)
+
+    def _take_account(self, kernel: Kernel) -> None:
+        """What the notebook did beyond its folder, if it was to be watched."""
+        if self._boundary is None:
+            return
+        seen = self._boundary.account(kernel.folder)
+        if kernel.left:
+            seen["left"] = kernel.left
+        self._journal.record["sandbox"] |= seen
+        for kind, what in seen.items():
+            self._journal.log(f"sandbox: {kind} {', '.join(what)}")
 
     def _finish(self, outcome: dict[str, Any]) -> Execution:
         journal = self._journal
@@ -294,13 +314,14 @@ class Conductor:
     def _read_facts(self) -> None:
         """Take over what the kernel said about itself; it may have said nothing yet."""
         try:
-            facts = json.loads(self._facts_path.read_bytes())
-        except (OSError, ValueError):
+            facts = dict(json.loads(read_own(self._facts_path, FACTS_MOST)))
+            notes, inputs = list(facts["notes"]), list(facts["inputs"])
+        except (OSError, ValueError, TypeError, KeyError):
             return
-        for note in facts.pop("notes", []):
+        for note in notes:
             self._journal.log(f"kernel: {note}")
-        self._journal.record["inputs"] = facts.pop("inputs", [])
-        self._journal.record["kernel"] |= facts
+        self._journal.record["inputs"] = [each for each in inputs if isinstance(each, dict)]
+        self._journal.record["kernel"] |= {k: facts[k] for k in OF_KERNEL if k in facts}
 
     def _describe_language(self, info: dict[str, Any]) -> None:
         """As every front end does: the notebook says what it was executed with."""

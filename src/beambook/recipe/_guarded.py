@@ -99,7 +99,8 @@ class GuardedProvisioner(ForkProvisioner):
         except (OSError, ValueError):
             return
         self.peak = int(said["peak"])
-        self.left = tuple(said["left"])
+        if not self.software.is_wrapped:  # of a sandbox it is the sandbox, about to end
+            self.left = tuple(said["left"])
         code = os.waitstatus_to_exitcode(said["status"])
         if self.software.is_wrapped and SHELL_SIGNAL < code < SHELL_SIGNAL + signal.NSIG:
             code = SHELL_SIGNAL - code

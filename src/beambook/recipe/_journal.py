@@ -13,6 +13,7 @@ from typing import Any
 from beambook.errors import ExecutionError
 from beambook.recipe._execution import LOG, NOTEBOOK, RECORD, Execution
 from beambook.recipe._notebook import dumps, write_atomically, write_notebook
+from beambook.recipe._own_file import open_own
 from beambook.recipe._provenance import now
 
 __all__ = ["FULL", "Journal", "fresh_folder"]
@@ -129,7 +130,7 @@ class Journal:
             return
         self._log_size += len(data)
         try:
-            with (self.folder / LOG).open("ab") as file:
+            with open_own(self.folder / LOG, append=True) as file:
                 file.write(data)
         except OSError:  # a log that cannot be written must not end the work
             self._dropped += len(data)

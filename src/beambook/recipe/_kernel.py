@@ -235,7 +235,7 @@ class Kernel:
             shutil.rmtree(self.private, ignore_errors=True)
 
 
-def beginning(facts: Path, notebook: Path) -> str:
+def beginning(facts: Path, notebook: Path, witness: str = "") -> str:
     """One line of code that starts the session in a kernel and leaves no name behind.
 
     Parameters
@@ -244,6 +244,8 @@ def beginning(facts: Path, notebook: Path) -> str:
         Where the kernel writes what it knows about itself.
     notebook : Path
         Modules beside it can be imported.
+    witness : str
+        Code that sees what the notebook does outside of its folders.
 
     Returns
     -------
@@ -251,7 +253,7 @@ def beginning(facts: Path, notebook: Path) -> str:
     """
     folder = Path(__file__).parent
     session, fingerprint = (folder / name for name in KERNEL_SIDE)
-    extras = {}
+    extras = {"_beambook_witness": witness} if witness else {}
     if fingerprint.is_file():
         extras["_beambook_fingerprint"] = fingerprint.read_text(encoding="utf-8")
     arguments = (str(facts), str(notebook.parent), extras)

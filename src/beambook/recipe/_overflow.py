@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +19,7 @@ from typing import IO, Any
 from nbformat import NotebookNode
 from nbformat.v4 import new_output
 
+from beambook.recipe._own_file import open_own
 from beambook.recipe._terminal import TerminalText
 
 __all__ = ["OUTPUT_LIMIT", "CellOutputs", "OutputLimits"]
@@ -67,7 +69,8 @@ class OutputLimits:
 
     def file(self, cell: int, what: str, suffix: str) -> Path:
         """A new file for what does not stay in the notebook."""
-        stem = name = f"cell-{cell:02d}-{what}"
+        # The kernel says what a stream is called, and it must not say where it is.
+        stem = name = f"cell-{cell:02d}-{re.sub(r'[^A-Za-z0-9]+', '-', what)}"
         number = 1
         while name in self.used:
             number += 1
@@ -120,7 +123,7 @@ class _Stream:
 
     def _spill(self) -> str:
         self._path = self._limits.file(self._cell, self.out.name, "txt")
-        self._file = self._path.open("wb", buffering=0)
+        self._file = open_own(self._path)
         text = self._text.text()
         self._text = TerminalText()
         self._head = text[:SHOWN]
@@ -129,7 +132,7 @@ class _Stream:
     def _write(self, text: str) -> None:
         assert self._file is not None  # noqa: S101
         if self._file.closed:  # late words of a thread
-            self._file = self._path.open("ab", buffering=0)
+            self._file = open_own(self._path, append=True)
         data = text.encode(errors="surrogateescape")
         self._seen += len(data)
         self._tail = (self._tail + text[-SHOWN:])[-SHOWN:]
@@ -219,7 +222,9 @@ class CellOutputs:
         if len(whole) + len(content.get("evalue", "")) <= self._limits.text:
             return
         path = self._limits.file(self._cell, "error", "txt")
-        path.write_text(f"{content['ename']}: {content['evalue']}\n{whole}", errors="replace")
+        text = f"{content['ename']}: {content['evalue']}\n{whole}"
+        with open_own(path) as file:
+            _write_all(file, text.encode(errors="replace"))
         place = path.relative_to(self._limits.folder)
         content["evalue"] = content["evalue"][:SHOWN] + f" … (all of it in {place})"
         content["traceback"] = [whole[:SHOWN], f"… (all of it in {place}) …", whole[-SHOWN:]]
@@ -227,9 +232,11 @@ class CellOutputs:
 
     def _save(self, mime: str, value: Any) -> str:
         path = self._limits.file(self._cell, "output", SUFFIXES.get(mime, "json"))
-        path.write_bytes(_as_bytes(mime, value))
+        content = _as_bytes(mime, value)
+        with open_own(path) as file:
+            _write_all(file, content)
         place = str(path.relative_to(self._limits.folder))
-        self._limits.note(f"cell {self._cell}: {path.stat().st_size:,} bytes of {mime} → {place}")
+        self._limits.note(f"cell {self._cell}: {len(content):,} bytes of {mime} → {place}")
         return place
 
 

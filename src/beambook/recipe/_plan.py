@@ -121,6 +121,7 @@ def plan(
     _clear(notebook)
     sources = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
     beside = in_place or (not recipe.is_declared and _names_files(sources, recipe.path.parent))
+    _check_sandbox(software, recipe.path.parent if beside else None, into)
     return Plan(
         recipe, notebook, json_values, name, spec, into, beside,
         preload_for("\n".join(sources)) if python else (), limits, fork, allow_errors, software,
@@ -153,6 +154,22 @@ def preload_for(source: str) -> tuple[str, ...]:
     known = [module for module in STACK if module.partition(".")[0] in tops]
     deep = sorted(n for n in named if "." in n and n.partition(".")[0] in DEEP and n not in known)
     return (*known, *deep)
+
+
+def _check_sandbox(software: PythonKernel | None, place: Path | None, into: Path) -> None:
+    if software is None or software.sandbox is None:
+        return
+    work = software.sandbox.work.resolve()
+    if place is not None and not place.resolve().is_relative_to(work):
+        raise NotebookError(
+            f"The notebook works in {str(place)!r}, which its sandbox does not let it change",
+            hint=f"Make the sandbox of that folder, or copy the notebook into {work}",
+        )
+    if into.resolve().is_relative_to(work):
+        raise NotebookError(
+            f"The notebook could change the records of executions in {str(into)!r}",
+            hint="Give a folder outside of the sandbox as into",
+        )
 
 
 def _kernel_for(recipe: Recipe, wanted: str | PythonKernel | None) -> tuple[str, Any]:

@@ -57,7 +57,8 @@ def first_record(plan: Plan, cells: list[dict[str, Any]]) -> dict[str, Any]:
             "author": recipe.author,
             "path": str(recipe.path),
             "sha256": sha256_of(recipe.path),
-            "git": git_state(recipe.path),
+            # A publication's repository may name programs that git would run.
+            "git": None if plan.software and plan.software.sandbox else git_state(recipe.path),
         },
         "values": dict(plan.values),
         "kernel": {"name": plan.kernel, "language": plan.spec.language, "origin": ""},
