@@ -123,6 +123,8 @@ def test_a_script_prints_nothing():
         ([1, 2.5], "[1, 2.5]"),
         (1 + 2j, "1 + 2 i"),
         (None, "None"),
+        ([[1, "a"], [2, "b"]], "2 rows, the first is [1, a]"),
+        ({str(k): k for k in range(9)}, "{0: 0, 1: 1, 2: 2, 3: 3, 4: 4, 5: 5, 6: 6, 7: 7, …}"),
     ],
 )
 def test_values_are_shown_shortly(value, text):

@@ -202,12 +202,15 @@ def show(value: Any) -> str:
         if kind == "array":
             return f"array of {' × '.join(map(str, value['shape']))}"
         if kind == "mapping":
-            return "{" + ", ".join(f"{k}: {show(v)}" for k, v in value["items"][:8]) + "}"
+            more = ", …" if len(value["items"]) > 8 else ""
+            return "{" + ", ".join(f"{k}: {show(v)}" for k, v in value["items"][:8]) + more + "}"
         if kind == "complex":
             return "{} + {} i".format(*map(show, value["value"]))
         if kind == "duration":
             return f"{value['seconds']:g} s"
         return str(value.get("value"))
+    if isinstance(value, list) and len(value) > 1 and all(isinstance(v, list) for v in value):
+        return f"{len(value)} rows, the first is {show(value[0])}"
     if isinstance(value, list):
         more = ", …" if len(value) > 8 else ""
         return "[" + ", ".join(map(show, value[:8])) + more + "]"
