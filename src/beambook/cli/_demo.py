@@ -70,19 +70,22 @@ def _spectrum(folder: Path) -> int:
 def _calibration(folder: Path) -> int:
     started = time.monotonic()
     proposal = _proposal(folder, "p900075")
-    say(f"Proposal   {shown(proposal)}")
+    say(f"Proposal       {shown(proposal)}")
     where = {"proposal": str(proposal.resolve())}
     files: list[Path] = []
     for recipe, runs in (("agipd-dark", DARKS), ("agipd-correct", {"run": LIT})):
         performance = _perform(recipe, {**where, **runs}, folder)
-        say(f"{recipe:10s} {shown(performance.path)}  {performance.status}")
+        say(f"{recipe:13s}  {shown(performance.path)}  {performance.sentence()}")
+        if performance.after is not None:
+            _say_results(performance.after)
         files += [performance.path / f"report.{kind}" for kind in ("html", "pdf")]
         if performance.status != "done":
             break
     say(f"\nAll in {time.monotonic() - started:.0f} s. Open the reports, then try:")
     say(f"  → export BEAMBOOK_DATA={(folder / 'data').absolute()}")
-    say(f"  → beambook show {performance.path}")
-    say(f"  → beambook run agipd-correct proposal=900075 run={LIT} --on slurm")
+    say(f"  → beambook show 900075 {LIT}")
+    say(f"  → beambook show {shown(performance.path)}")
+    say(f"  → beambook run agipd-correct proposal=900075 run={LIT}      (on a cluster: --on slurm)")
     say_files(file for file in files if file.is_file())
     return 0 if performance.status == "done" else 1
 
