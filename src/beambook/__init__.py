@@ -49,8 +49,16 @@ if TYPE_CHECKING:  # what the lazy door leads to, for type checkers and editors
     from beambook.detector import Geometry as Geometry
     from beambook.detector import assemble as assemble
     from beambook.detector import azimuthal as azimuthal
+    from beambook.environment import Environment as Environment
+    from beambook.environment import capture as capture
+    from beambook.environment import recreate as recreate
     from beambook.jobs import cluster as cluster
     from beambook.parameters import Parameters as Parameters
+    from beambook.publication import Publication as Publication
+    from beambook.publication import Verification as Verification
+    from beambook.publication import rerun as rerun
+    from beambook.publication import seal as seal
+    from beambook.publication import verify as verify
     from beambook.recipe import Execution as Execution
     from beambook.recipe import Recipe as Recipe
     from beambook.recipe import Report as Report
@@ -76,6 +84,7 @@ _HOME = {
     "DataWarning": "data",
     "Detector": "data",
     "Entry": "data",
+    "Environment": "environment",
     "Execution": "recipe",
     "Geometry": "detector",
     "Histogram": "analysis",
@@ -84,6 +93,7 @@ _HOME = {
     "Mean": "analysis",
     "Parameters": "parameters",
     "PeakWindow": "analysis",
+    "Publication": "publication",
     "Recipe": "recipe",
     "Report": "recipe",
     "Run": "data",
@@ -93,11 +103,13 @@ _HOME = {
     "Trend": "analysis",
     "Variance": "analysis",
     "Verdict": "recipe",
+    "Verification": "publication",
     "XAS": "analysis",
     "assemble": "detector",
     "azimuthal": "detector",
     "by_id": "data",
     "by_index": "data",
+    "capture": "environment",
     "check": "data",
     "check_window": "analysis",
     "cluster": "jobs",
@@ -109,6 +121,10 @@ _HOME = {
     "open_run": "data",
     "perform": "recipe",
     "record": "recipe",
+    "recreate": "environment",
+    "rerun": "publication",
+    "seal": "publication",
+    "verify": "publication",
     "write_run": "data",
     "xas": "analysis",
     "xmcd": "analysis",
