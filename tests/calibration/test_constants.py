@@ -1,5 +1,6 @@
 """A folder of constants: versions, what answers a query, and that nothing is lost or half there."""
 
+import json
 import pickle
 import subprocess
 import sys
@@ -321,6 +322,22 @@ def test_a_changed_file_is_not_read(store):
     with pytest.raises(RunNotFound, match="mounted"):
         ask(store).ndarray()
     assert "No such file" in store.check()[0]
+
+
+def test_records_that_are_none_hide_no_version(store):
+    """What others put into the folder is said, and does not keep from what is there."""
+    made = store.inject("Offset", dark(1), **MODULE, conditions=DSSC, begin=NOON)
+    folder = store.folder / "index"
+    record = json.loads((folder / f"{made.id}.json").read_text())
+    others = [{**record, **wrong} for wrong in (
+        {"deviations": []}, {"begin": None}, {"begin": 5}, {"id": "last"}, {"path": None},
+    )]  # fmt: skip
+    for number, content in enumerate([*others, [1], None, "!!python/object:os.system"]):
+        (folder / f"{number}.json").write_text(json.dumps(content))
+    (folder / "bytes.json").write_bytes(b"\xff\xfe")
+    (folder / "a-folder.json").mkdir()
+    with pytest.warns(DataWarning, match="10 of 11 records"):
+        assert list(Constants(store.folder)) == [made]
 
 
 # --- many at once, and crashes --------------------------------------------------------

@@ -77,7 +77,7 @@ class Index:
                 self._known[name] = _constant(json.loads(content), self.root)
         except FileNotFoundError:  # given back in the meantime
             return True
-        except (OSError, ValueError, TypeError, KeyError):
+        except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
             self._known[name] = None
         return self._known.get(name, True) is not None
 
@@ -152,6 +152,8 @@ def _record(constant: Constant, root: Path) -> dict[str, Any]:
 def _constant(record: dict[str, Any], root: Path) -> Constant:
     for name in _TIMES:
         record[name] = record[name] and datetime.fromisoformat(record[name]).astimezone(UTC)
+    if record["begin"] is None or not isinstance(record["id"], int):
+        raise ValueError("no record of a version")
     record["path"] = root / record["path"]
     record["deviations"] = {n: tuple(d) for n, d in record["deviations"].items()}
     return Constant(**record)
