@@ -59,8 +59,8 @@ class Piece:
     carried: bool = False
 
 
-def pieces_of(source: Source, given: Iterable[Any]) -> list[Piece]:
-    """All data: as declared, as given, links that lead out, and what the executions have read."""
+def pieces_of(source: Source, given: Iterable[Any], large: Iterable[Piece] = ()) -> list[Piece]:
+    """All data: as declared, as given, links that lead out, what executions have read, `large`."""
     found = [as_piece(each, source.root) for each in (*source.declaration.data, *given)]
     for name, path in source.links.items():
         found.append(_of_folder(Path(name).name, path, target=name))
@@ -71,7 +71,7 @@ def pieces_of(source: Source, given: Iterable[Any]) -> list[Piece]:
             inside = path.is_relative_to(source.root) or path.is_relative_to(execution.path)
             if path.is_absolute() and not inside and not _is_known(path, found, known):
                 found.append(_of_input(path, each))
-    return _named_apart(found)
+    return _named_apart([*found, *large])
 
 
 def _is_known(path: Path, found: list[Piece], bases: list[Path]) -> bool:

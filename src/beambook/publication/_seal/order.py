@@ -35,8 +35,8 @@ def ordered(source: Source) -> tuple[tuple[str, tuple[str, ...]], ...]:
     needs = _inferred(source)
     places = {name: place for place, name in enumerate(_known(source, declared.order))}
     for name, before in needs.items():  # a declared order is not contradicted by a guess
-        kept = [n for n in before if places.get(n, -1) < places.get(name, len(listed))]
-        needs[name] = tuple(kept)
+        first = [n for n in before if places.get(n, len(listed)) < places.get(name, 0)]
+        needs[name] = tuple(first) if name in places else before
     for name, facts in declared.notebooks.items():
         if "requires" in facts:
             needs[name] = _known(source, _listed(facts["requires"]))

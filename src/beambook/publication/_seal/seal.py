@@ -198,14 +198,10 @@ class _Draft:
         self.spent = spent
 
     def _take_data(self, data: Sequence[Any]) -> None:
-        large = self.pieces
-        found, notes = settled(
-            pieces_of(self.source, data), self.limits, self.spent, reporter=self.reporter
-        )
-        tops, more = settled(large, Limits(0, 0), 0, reporter=self.reporter)
-        self.pieces = [*found, *tops]
-        self.notes += [*notes, *more]
-        for piece in found:
+        found = pieces_of(self.source, data, self.pieces)
+        self.pieces, notes = settled(found, self.limits, self.spent, reporter=self.reporter)
+        self.notes += notes
+        for piece in self.pieces:
             if piece.carried:
                 for name, path in piece.files.items():
                     _copy(path, self.folder / piece.reference.where / name)

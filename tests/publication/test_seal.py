@@ -1,0 +1,393 @@
+"""Sealing: what goes along, in which order, the same each time; what is changed is named."""
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import nbformat
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+
+from beambook.environment import Environment
+from beambook.environment._lock import requirements
+from beambook.errors import ParameterError, PublicationError, RunNotFound
+from beambook.publication import Publication, seal
+from beambook.publication._seal.data import Limits
+from beambook.recipe import execute
+
+WIDGETS = {"application/vnd.jupyter.widget-state+json": {"state": {"m": {"value": 7}}}}
+
+
+def notebook(path, *sources, title="Made", claim=(), outputs=True, widgets=None):
+    cells = [new_markdown_cell(f"# {title}"), *(new_code_cell(source) for source in sources)]
+    for number, cell in enumerate(cells):
+        cell["id"] = f"cell-{number}"
+        if number in claim:
+            cell.metadata["tags"] = ["claim"]
+        if outputs and number:
+            cell.outputs = [new_output("stream", text=f"{number}\n")]
+            cell.execution_count = number
+    made = new_notebook(cells=cells)
+    if widgets:
+        made.metadata["widgets"] = widgets
+    path.parent.mkdir(exist_ok=True, parents=True)
+    nbformat.write(made, path)
+    return path
+
+
+@pytest.fixture
+def paper(tmp_path):
+    """A folder of two notebooks, a module, data, and what does not belong to it."""
+    source = tmp_path / "paper"
+    notebook(
+        source / "10-use.ipynb", "import helper\nopen('line.json')", claim=[1], widgets=WIDGETS
+    )
+    notebook(
+        source / "2-make.ipynb",
+        "slope = 0.5  # of the line\ntable = 'data/table.csv'",
+        "with open('line.json', 'w') as f: f.write(str(slope))",
+    )
+    (source / "helper.py").write_text("TOP = 1\n")
+    (source / "data").mkdir()
+    (source / "data" / "table.csv").write_text("1,2\n")
+    (source / "requirements.txt").write_text("numpy\n")
+    for left in (".git-credentials", "__pycache__/x.pyc", ".ipynb_checkpoints/10-use.ipynb"):
+        (source / left).parent.mkdir(exist_ok=True)
+        (source / left).write_text("no part of it")
+    return source
+
+
+def sealed(source, into, **options):
+    return seal(source, into, **{"environment": "none", "date": "2026-11-23", **options})
+
+
+def names(publication, folder="work"):
+    found = (publication.path / folder).rglob("*")
+    return {str(p.relative_to(publication.path / folder)) for p in found if p.is_file()}
+
+
+class TestWhatGoesAlong:
+    def test_files_at_their_places_without_those_of_tools(self, paper, tmp_path):
+        made = sealed(paper, tmp_path / "out")
+        assert names(made) == {
+            "10-use.ipynb", "2-make.ipynb", "helper.py", "data/table.csv", "requirements.txt",
+        }  # fmt: skip
+        assert names(made, "reference") == {"10-use.ipynb", "2-make.ipynb"}
+        assert made.check() == ()
+
+    def test_author_s_file_is_not_touched_and_widgets_are_carried(self, paper, tmp_path):
+        made = sealed(paper, tmp_path / "out")
+        original = (paper / "10-use.ipynb").read_bytes()
+        assert (made.work / "10-use.ipynb").read_bytes() == original
+        reference = json.loads((made.path / made.notebooks[1].reference).read_bytes())
+        assert reference["metadata"]["widgets"] == WIDGETS
+
+    def test_order_values_claims(self, paper, tmp_path):
+        made = sealed(paper, tmp_path / "out")
+        first, second = made.notebooks
+        assert (first.path, second.path) == ("2-make.ipynb", "10-use.ipynb")
+        assert second.requires == ("2-make.ipynb",)
+        assert first.values == {"slope": 0.5, "table": "data/table.csv"}
+        (claim,) = made.claims
+        assert (claim.notebook, claim.cell, claim.kind) == ("10-use.ipynb", 2, "text")
+
+    def test_order_of_the_author_wins(self, paper, tmp_path):
+        (paper / "publication.yml").write_text("order: [10-use.ipynb]\n")
+        made = sealed(paper, tmp_path / "out")
+        assert [each.path for each in made.notebooks] == ["10-use.ipynb", "2-make.ipynb"]
+        assert made.notebooks[0].requires == ()
+
+    def test_one_notebook_takes_what_it_names_and_imports(self, paper, tmp_path):
+        notebook(paper / "one.ipynb", "import helper\nopen(f'data/{helper.TOP}.csv')")
+        (paper / "data" / "1.csv").write_text("1\n")
+        (paper / "unrelated.csv").write_text("1\n")
+        made = sealed(paper / "one.ipynb", tmp_path / "out")
+        assert names(made) == {
+            "one.ipynb", "helper.py", "data/1.csv", "data/table.csv", "requirements.txt",
+        }  # fmt: skip
+
+    def test_values_of_one_notebook_can_be_given_and_are_checked(self, paper, tmp_path):
+        path = paper / "2-make.ipynb"
+        made = sealed(path, tmp_path / "out", values={"slope": 2.5})
+        assert made.notebooks[0].values["slope"] == 2.5
+        with pytest.raises(ParameterError):
+            sealed(path, tmp_path / "out2", values={"slope": "steep"})
+        with pytest.raises(PublicationError, match=r"publication\.yml"):
+            sealed(paper, tmp_path / "out3", values={"slope": 2.5})
+
+    def test_notebook_without_outputs_is_said(self, paper, tmp_path):
+        notebook(paper / "empty.ipynb", "1 + 1", outputs=False)
+        made = sealed(paper, tmp_path / "out")
+        assert made.notebooks[-1].reference is None
+        assert any("empty.ipynb has no outputs" in note for note in made.notes)
+
+    def test_declared_claims_and_titles(self, paper, tmp_path):
+        (paper / "publication.yml").write_text(
+            "title: Slope\nauthors: Jane Doe\nclaims:\n"
+            "- {notebook: 2-make.ipynb, cell: 3, text: It is steep}\n"
+        )
+        made = sealed(paper, tmp_path / "out", authors=["Josiah Carberry"])
+        assert made.title == "Slope"
+        assert [each["name"] for each in made.record["authors"]] == ["Josiah Carberry"]
+        assert ("2-make.ipynb", 3, "It is steep") in {
+            (c.notebook, c.cell, c.text) for c in made.claims
+        }
+
+    @pytest.mark.parametrize(
+        ("text", "message"),
+        [
+            ("titel: x", "title"),
+            ("licence: my own", "SPDX"),
+            ("order: [nosuch.ipynb]", "nosuch"),
+            ("related: [{identifier: 10.1/x}]", "no DOI"),
+            ("data: [nowhere]", "neither there"),
+            ("data: [{adress: x}]", "unknown 'adress'"),
+            ("- a\n- b", "names with values"),
+            ("a: [", "no YAML"),
+            ("notebooks: [{path: 2-make.ipynb, requires: [2-make.ipynb]}]", "each other"),
+        ],
+    )
+    def test_mistake_in_the_declaration_says_what_to_do(self, paper, tmp_path, text, message):
+        (paper / "publication.yml").write_text(text)
+        with pytest.raises(PublicationError, match=message):
+            sealed(paper, tmp_path / "out")
+        assert not (tmp_path / "out").exists()
+
+    def test_what_git_ignores_stays_unless_a_notebook_names_it(self, paper, tmp_path):
+        (paper / ".gitignore").write_text("data/\nprivate.txt\n")
+        (paper / "private.txt").write_text("mine")
+        git(paper, "init", "-q")
+        git(paper, "add", ".")
+        git(paper, "commit", "-q", "-m", "All")
+        git(paper, "remote", "add", "origin", "https://me:secret@git.example.org/lab/paper.git")
+        made = sealed(paper, tmp_path / "out", date=None)
+        assert "data/table.csv" in names(made)
+        assert "private.txt" not in names(made)
+        assert made.code.commit
+        assert made.code.dirty  # table.csv is in no commit
+        assert made.code.remote == "https://git.example.org/lab/paper.git"
+        assert made.record["date"] == "2026-07-01"
+
+    def test_code_at_its_commit_is_clean(self, paper, tmp_path):
+        git(paper, "init", "-q")
+        git(paper, "add", "*.ipynb", "*.py", "*.csv", "*.txt")
+        git(paper, "commit", "-q", "-m", "All")
+        assert not sealed(paper, tmp_path / "out").code.dirty
+        (paper / "helper.py").write_text("TOP = 2\n")
+        assert sealed(paper, tmp_path / "out2").code.dirty
+
+
+def git(folder, *words):
+    # Everything of the commit is fixed; the user's own settings (signing …) do not reach here.
+    date = "2026-07-01T12:00:00+0000"
+    who = {
+        f"GIT_{w}_{k}": "a@example.org" for w in ("AUTHOR", "COMMITTER") for k in ("NAME", "EMAIL")
+    }
+    env = {**os.environ, **who, "GIT_AUTHOR_DATE": date, "GIT_COMMITTER_DATE": date,
+           "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_SYSTEM": "/dev/null"}  # fmt: skip
+    subprocess.run(["git", "-C", folder, *words], check=True, env=env)
+
+
+class TestExecutions:
+    def test_execution_beside_the_notebooks_is_the_reference(self, paper, tmp_path):
+        source = paper / "2-make.ipynb"
+        notebook(
+            source,
+            "slope = 0.5\ntable = 'data/table.csv'",
+            "import sys\nprint('slope is', slope)\n"
+            "from IPython.display import publish_display_data as show\n"
+            "show({'application/vnd.beambook.result+json': {'version': 1, 'name': 'slope',"
+            " 'value': slope, 'unit': '', 'claim': True}, 'text/plain': 'slope'})",
+            outputs=False,
+        )
+        execution = execute(source, {"slope": 3.5}, into=paper / "executions")
+        assert execution.status == "done", execution.error_line
+        made = sealed(paper, tmp_path / "out", date=None, allow=["path"])
+        book = made.notebooks[0]
+        assert book.values["slope"] == 3.5
+        assert "slope is 3.5" in (made.path / book.reference).read_text()
+        assert "slope is" in (made.work / book.path).read_text()
+        assert "slope is 3.5" not in (made.work / book.path).read_text()
+        assert [c.name for c in made.claims if c.notebook == book.path] == ["slope"]
+        assert made.record["date"] == execution.record["ended"][:10]
+        direct = sealed(execution.path, tmp_path / "direct", date=None, allow=["path"])
+        assert direct.notebooks[0].values == book.values
+        # A notebook that was changed since is not sealed with outputs that it did not make.
+        notebook(source, "slope = 0.25", outputs=False)
+        changed = sealed(paper, tmp_path / "out2", allow=["path"])
+        assert changed.notebooks[0].reference is None
+        stands = sealed(execution.path, tmp_path / "stands", allow=["path"])
+        assert any("was changed since it was executed" in note for note in stands.notes)
+
+
+class TestData:
+    def test_small_is_carried_and_large_goes_by_reference(self, paper, tmp_path):
+        outside = tmp_path / "measured"
+        outside.mkdir()
+        (outside / "small.bin").write_bytes(b"x" * 10)
+        large = tmp_path / "large"
+        large.mkdir()
+        (large / "big.bin").write_bytes(b"x" * 2000)
+        (paper / "data" / "huge.bin").write_bytes(b"y" * 2000)
+        made = sealed(paper, tmp_path / "out", data=[outside, large], limits=Limits(1000, 100_000))
+        kinds = {each.name: each.kind for each in made.data}
+        assert kinds == {"measured": "carried", "large": "folder", "data-huge.bin": "folder"}
+        carried, reference, own = made.data
+        assert (made.path / carried.where / "small.bin").is_file()
+        assert [(f.path, f.size) for f in reference.files] == [("big.bin", 2000)]
+        assert len(reference.files[0].sha256) == 64
+        assert (own.target, [f.path for f in own.files]) == ("data", ["huge.bin"])
+        assert "data/huge.bin" not in names(made)
+        assert any("large" in note and "not carried" in note for note in made.notes)
+        assert made.check() == ()
+
+    def test_runs_of_a_proposal_are_referred_to_as_they_lie(self, paper, tmp_path, monkeypatch):
+        run = tmp_path / "exp" / "SCS" / "202631" / "p900074" / "raw" / "r0487"
+        run.mkdir(parents=True)
+        (run / "RAW-R0487-DA01-S00000.h5").write_bytes(b"h" * 100)
+        monkeypatch.setenv("BEAMBOOK_DATA", str(tmp_path / "exp"))
+        made = sealed(paper, tmp_path / "out", data=["900074 487"], limits=Limits(10, 100_000))
+        (data,) = [each for each in made.data if each.kind == "run"]
+        assert data.where == "p900074 r0487"
+        assert data.files[0].path == "SCS/202631/p900074/raw/r0487/RAW-R0487-DA01-S00000.h5"
+
+    def test_link_that_leads_out_becomes_data(self, paper, tmp_path):
+        outside = tmp_path / "elsewhere"
+        outside.mkdir()
+        (outside / "x.csv").write_text("1\n")
+        (paper / "linked").symlink_to(outside)
+        made = sealed(paper, tmp_path / "out")
+        (data,) = made.data
+        assert (data.kind, data.target) == ("carried", "linked")
+        assert (made.path / data.where / "x.csv").read_text() == "1\n"
+        assert not any(p.is_symlink() for p in made.path.rglob("*"))
+
+    def test_paths_in_values_do_not_name_this_machine(self, paper, tmp_path):
+        outside = tmp_path / "measured"
+        outside.mkdir()
+        (outside / "x.csv").write_text("1\n")
+        inside = paper / "data" / "table.csv"
+        notebook(paper / "deep" / "n.ipynb", f"a = {str(inside)!r}\nb = {str(outside / 'x.csv')!r}")
+        made = sealed(paper, tmp_path / "out", data=[outside], allow=["path"])
+        (book,) = [each for each in made.notebooks if each.path == "deep/n.ipynb"]
+        assert book.values == {"a": "../data/table.csv", "b": "data:measured/x.csv"}
+
+
+class TestTheSameEachTime:
+    def test_twice_and_as_zip_and_from_another_folder(self, paper, tmp_path):
+        first = sealed(paper, tmp_path / "out")
+        again = sealed(paper, tmp_path / "other" / "name")
+        zipped = sealed(paper, tmp_path / "out.zip")
+        moved = paper.rename(tmp_path / "moved") and tmp_path / "moved" / "paper"
+        shutil.move(tmp_path / "moved", moved.parent.with_name("deeper"))
+        elsewhere = sealed((tmp_path / "deeper").rename(tmp_path / "paper"), tmp_path / "third")
+        assert {p.checksum for p in (again, zipped, elsewhere)} == {first.checksum}
+        assert first.zip(tmp_path / "a.zip").read_bytes() == (tmp_path / "out.zip").read_bytes()
+
+    def test_source_date_epoch(self, paper, tmp_path, monkeypatch):
+        monkeypatch.setenv("SOURCE_DATE_EPOCH", "86400")
+        assert sealed(paper, tmp_path / "out", date=None).record["date"] == "1970-01-02"
+
+    def test_today_is_said(self, paper, tmp_path, monkeypatch):
+        monkeypatch.delenv("SOURCE_DATE_EPOCH", raising=False)
+        made = sealed(paper, tmp_path / "out", date=None)
+        assert any("dated today" in note for note in made.notes)
+
+    def test_seals_over_an_older_publication_but_over_nothing_else(self, paper, tmp_path):
+        out = tmp_path / "out"
+        old = sealed(paper, out).checksum
+        (paper / "helper.py").write_text("TOP = 5\n")
+        assert sealed(paper, out).checksum != old
+        assert Publication.open(out).check() == ()
+        mine = tmp_path / "mine"
+        mine.mkdir()
+        (mine / "thesis.txt").write_text("years of work")
+        with pytest.raises(PublicationError, match="is no publication"):
+            sealed(paper, mine)
+        assert (mine / "thesis.txt").is_file()
+
+    def test_into_its_own_source_does_not_swallow_itself(self, paper):
+        first = sealed(paper, paper / "sealed")
+        assert sealed(paper, paper / "sealed").checksum == first.checksum
+        assert not (first.work / "sealed").exists()
+
+
+class TestIntegrity:
+    @given(data=st.data())
+    def test_one_changed_byte_anywhere_is_named(self, data, tampered):
+        publication, intact = tampered
+        name = data.draw(st.sampled_from(sorted(intact)))
+        content = intact[name]
+        place = data.draw(st.integers(0, len(content) - 1))
+        flipped = bytes([content[place] ^ data.draw(st.integers(1, 255))])
+        path = publication.path / name
+        path.write_bytes(content[:place] + flipped + content[place + 1 :])
+        try:
+            found = publication.check()
+        finally:
+            path.write_bytes(content)
+        assert [(each.path, each.what) for each in found] == [(name, "was changed")]
+
+    def test_missing_and_extra_files_are_named(self, paper, tmp_path):
+        made = sealed(paper, tmp_path / "out")
+        (made.work / "helper.py").rename(made.work / "helfer.py")
+        assert [str(each) for each in made.check()] == [
+            "work/helfer.py: was not sealed",
+            "work/helper.py: is missing",
+        ]
+
+    def test_another_publication_is_refused_by_its_checksum(self, paper, tmp_path):
+        made = sealed(paper, tmp_path / "out")
+        assert Publication.open(made.path, checksum=made.checksum[:12]).title == made.title
+        with pytest.raises(PublicationError, match="has the checksum"):
+            Publication.open(made.path, checksum="0" * 64)
+
+    def test_manifest_is_read_by_sha256sum(self, paper, tmp_path):
+        made = sealed(paper, tmp_path / "out")
+        if shutil.which("sha256sum") is None:
+            pytest.skip("no sha256sum here")
+        command = ["sha256sum", "-c", "--strict", "--quiet", "manifest-sha256.txt"]
+        assert subprocess.run(command, cwd=made.path, check=False).returncode == 0
+
+
+@pytest.fixture(scope="module")
+def tampered(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("tampered")
+    notebook(folder / "paper" / "a.ipynb", "x = 1")
+    (folder / "paper" / "data.csv").write_text("1,2\n")
+    environment = folder / "software"
+    (environment / "wheels").mkdir(parents=True)
+    (folder / "paper" / "wheels").mkdir()
+    (folder / "paper" / "wheels" / "x-1-py3-none-any.whl").write_bytes(bytes(range(256)))
+    publication = sealed(folder / "paper", folder / "out")
+    manifest = publication.path / "manifest-sha256.txt"
+    files = [p for p in publication.path.rglob("*") if p.is_file() and p != manifest]
+    return publication, {str(p.relative_to(publication.path)): p.read_bytes() for p in files}
+
+
+def test_what_is_not_there_and_what_is_no_notebook(tmp_path):
+    with pytest.raises(RunNotFound, match="nowhere"):
+        sealed(tmp_path / "nowhere", tmp_path / "out")
+    (tmp_path / "text.txt").write_text("x")
+    with pytest.raises(PublicationError, match="no notebook"):
+        sealed(tmp_path / "text.txt", tmp_path / "out")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(PublicationError, match="no notebook"):
+        sealed(tmp_path / "empty", tmp_path / "out")
+
+
+def test_software_of_the_notebooks_goes_along(paper, tmp_path):
+    frozen = tmp_path / "frozen"
+    frozen.mkdir()
+    with pytest.raises(PublicationError, match="neither a frozen environment nor a Python"):
+        sealed(paper, tmp_path / "out", environment=Path(frozen))
+    empty = Environment(frozen, "3.11.7", "cpython", "linux-x86_64, glibc 2.36", ())
+    (frozen / "environment.json").write_text(json.dumps(empty.to_json()))
+    (frozen / "requirements.txt").write_text(requirements(()))
+    made = sealed(paper, tmp_path / "out", environment=frozen)
+    assert made.environment.digest == Environment.load(frozen).digest
+    assert made.record["environment"]["python"] == "3.11.7"
