@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import shutil
 import stat
+import struct
 import time
 import zipfile
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
@@ -100,7 +102,7 @@ def unpack(
         with zipfile.ZipFile(path) as archive:
             entries = _admitted(archive, path.stat().st_size, most_bytes)
             _unpack_entries(archive, entries, into, reporter)
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, UnicodeDecodeError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, struct.error) as error:
         raise PublicationError(f"{path.name!r} is no zip that can be read: {error}") from error
     except PublicationError:
         raise
@@ -138,6 +140,8 @@ def _admit(entry: zipfile.ZipInfo) -> None:
     if kind and kind != (stat.S_IFDIR if entry.is_dir() else stat.S_IFREG):
         what = "a link" if kind == stat.S_IFLNK else "no plain file"
         raise PublicationError(f"Refused: {name!r} is {what}; only files and folders may be")
+    if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise PublicationError(f"Refused: {name!r} is packed in a way that we never do")
     if entry.flag_bits & 0x1:
         raise PublicationError(f"Refused: {name!r} is encrypted")
 
