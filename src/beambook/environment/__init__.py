@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from beambook.environment._capture.capture import capture as capture
     from beambook.environment._capture.wheelhouse import fetch_wheels as fetch_wheels
     from beambook.environment._containers import write_containers as write_containers
+    from beambook.environment._declared.declared import Declared as Declared
+    from beambook.environment._declared.imports import guess_requirements as guess_requirements
+    from beambook.environment._declared.newest import newest as newest
+    from beambook.environment._declared.read import read_declared as read_declared
     from beambook.environment._environment import Environment as Environment
     from beambook.environment._image import image as image
     from beambook.environment._kernel_python import kernel_python as kernel_python
@@ -25,6 +29,7 @@ if TYPE_CHECKING:
     from beambook.environment._sandbox import sandbox as sandbox
 
 _HOME = {
+    "Declared": "_declared.declared",
     "Environment": "_environment",
     "Library": "_package",
     "Package": "_package",
@@ -32,9 +37,12 @@ _HOME = {
     "Sandbox": "_sandbox",
     "capture": "_capture.capture",
     "fetch_wheels": "_capture.wheelhouse",
+    "guess_requirements": "_declared.imports",
     "image": "_image",
     "install_kernel": "_kernelspec",
     "mounted": "_mount",
+    "newest": "_declared.newest",
+    "read_declared": "_declared.read",
     "recreate": "_recreate.recreate",
     "kernel_python": "_kernel_python",
     "sandbox": "_sandbox",

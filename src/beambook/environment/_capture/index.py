@@ -8,10 +8,9 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import urlsplit, urlunsplit
 
-from beambook.environment._capture.probe import Installed
 from beambook.environment._package import canonical
 from beambook.environment._uv import run_uv
 from beambook.errors import EnvironmentProblem
@@ -24,6 +23,18 @@ _UNKNOWN = re.compile(
     r"([A-Za-z0-9][A-Za-z0-9._-]*)(?:==\S+)? (?:was|were) not found in the package registry"
 )
 _NO_VERSION = re.compile(r"there (?:is|are) no versions? of ([A-Za-z0-9][A-Za-z0-9._-]*)")
+
+
+class Pinned(Protocol):
+    """A package at one version, installed or to be."""
+
+    @property
+    def name(self) -> str:
+        """As indexes compare it."""
+
+    @property
+    def pin(self) -> str:
+        """``name==version``."""
 
 
 @dataclass(frozen=True)
@@ -50,12 +61,12 @@ class Locked:
         return all("path" in said or said["url"].startswith("file:") for said in wheels)
 
 
-def lock(packages: Sequence[Installed], python: Path) -> Locked:
+def lock(packages: Sequence[Pinned], python: Path) -> Locked:
     """Pin exactly these versions; nothing is resolved, so nothing comes in besides them.
 
     Parameters
     ----------
-    packages : sequence of Installed
+    packages : sequence of Pinned
     python : Path
         For which wheels are chosen.
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from beambook.environment._uv import run_uv
 from beambook.errors import EnvironmentProblem
 
-__all__ = ["Interpreter", "find_python", "installed"]
+__all__ = ["Interpreter", "find_python", "installed", "minor", "own_version"]
 
 
 @dataclass(frozen=True)
@@ -87,9 +87,14 @@ def installed() -> tuple[Interpreter, ...]:
         for each in json.loads(with_uv or "[]")
         if each.get("implementation") == "cpython" and each.get("variant") == "default"
     ]
-    this = Interpreter(Path(_own()), ".".join(map(str, sys.version_info[:3])))
+    this = Interpreter(Path(_own()), own_version())
     by_path = {each.path: each for each in (this, *listed, *_of_pyenv())}
     return tuple(by_path.values())
+
+
+def own_version() -> str:
+    """Of the Python that runs this: ``3.11.7``."""
+    return ".".join(map(str, sys.version_info[:3]))
 
 
 def _own() -> str:
