@@ -347,3 +347,35 @@ def test_a_customized_start_that_prints_does_not_disturb(venv, tmp_path):
     )
     frozen = capture(venv.python, into=tmp_path / "e")
     assert frozen.package("alpha")
+
+
+def test_a_package_that_was_edited_in_place_is_carried_as_it_is(venv, new_venv, tmp_path):
+    next(venv.folder.rglob("site-packages/alpha/__init__.py")).write_text("version = 'mended'\n")
+    frozen = capture(venv.python, into=tmp_path / "e", wheels=True)
+    assert any("Edited" in note and "alpha==1.0" in note for note in frozen.notes)
+    other = new_venv("other")
+    words = ("--no-deps", "--require-hashes", "--python", other.python)
+    run_uv("pip", "install", *words, "-r", frozen.requirements)
+    assert other.says("import alpha; print(alpha.version)") == "mended"
+
+
+def test_a_file_that_is_no_code_is_not_carried_but_said(venv, index, tmp_path):
+    index.add("certs", "1.0", files={"certs/ca.pem": "public\n"})
+    venv.install("certs==1.0")
+    next(venv.folder.rglob("ca.pem")).write_text("public and the site's own\n")
+    frozen = capture(venv.python, into=tmp_path / "e")
+    assert frozen.package("certs").origin == "index"
+    assert any("certs/ca.pem" in note for note in frozen.notes)
+
+
+def test_a_folder_that_conda_built_in_is_no_folder_here(venv, tmp_path):
+    for name, tag in (("alpha", "py3-none-any"), ("beta_tools", "cp311-cp311-linux_x86_64")):
+        info = next(venv.folder.rglob(f"{name}-1.0.dist-info"))
+        (info / "INSTALLER").write_text("conda")
+        (info / "direct_url.json").write_text(
+            '{"url": "file:///home/conda/feedstock_root/work", "dir_info": {"editable": true}}'
+        )
+        wheel_file = info / "WHEEL"
+        wheel_file.write_text(f"Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: {tag}\n")
+    frozen = capture(venv.python, into=tmp_path / "e")
+    assert {package.origin for package in frozen.packages} == {"index"}

@@ -6,17 +6,19 @@ import json
 import shutil
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from beambook.environment._capture.index import Locked, lock
+from beambook.environment._capture.changed import changed
+from beambook.environment._capture.index import lock
 from beambook.environment._capture.libraries import system_libraries
-from beambook.environment._capture.local import carried, is_local
+from beambook.environment._capture.local import is_local
 from beambook.environment._capture.notes import notes_on
-from beambook.environment._capture.probe import Installed, Probed, probe
-from beambook.environment._capture.wheelhouse import carry, fetch_wheels
+from beambook.environment._capture.pin import Pinning
+from beambook.environment._capture.probe import Probed, probe
+from beambook.environment._capture.wheelhouse import fetch_wheels
 from beambook.environment._environment import WHEELS, Environment
 from beambook.environment._package import Package
 from beambook.environment._write import fresh_folder, write_lock
@@ -24,10 +26,6 @@ from beambook.errors import EnvironmentProblem
 from beambook.events import Progress, Reporter, Silent
 
 __all__ = ["capture"]
-
-NOT_THE_INDEXS = "no index has this version; made of the installed files"
-FROM_A_FOLDER = "copied from a folder of wheels"
-ONLY_SOURCE = "the index has only its source; made of the installed files"
 
 
 def capture(
@@ -78,9 +76,10 @@ def capture(
         others = [package for package in probed.packages if not is_local(package)]
         locked = lock(others, probed.executable)
         say(f"wheels of {', '.join(p.name for p in local) or 'what no index has'}")
-        packages, notes = _packages(local, others, locked, probed, folder / WHEELS)
+        pinning = Pinning(probed, locked, changed(others), folder / WHEELS)
+        packages = pinning.packages()
         say("libraries of the system")
-        environment = _environment(probed, packages, notes, folder)
+        environment = _environment(probed, packages, folder)
         write_lock(environment, locked.files)
         if wheels:
             environment = fetch_wheels(environment, reporter=reporter)
@@ -88,64 +87,8 @@ def capture(
     return replace(environment, path=Path(into))
 
 
-def _packages(
-    local: Sequence[Installed],
-    others: Sequence[Installed],
-    locked: Locked,
-    probed: Probed,
-    wheels: Path,
-) -> tuple[tuple[Package, ...], list[str]]:
-    """All packages by name; and what is to be said of those that could not be frozen."""
-    found = [carried(package, probed, wheels) for package in local]
-    notes: list[str] = []
-    for package in others:
-        if "wheels" in locked.files.get(package.name, {}):
-            found.append(_of_an_index(package, locked, wheels))
-            continue
-        own, note = _not_of_an_index(package, locked, probed, wheels)
-        found.append(own)
-        notes += [note] if note else []
-    roots = _roots(probed.packages)
-    ordered = sorted(found, key=lambda package: package.name)
-    return tuple(replace(p, top_level=p.name in roots) for p in ordered), notes
-
-
-def _of_an_index(package: Installed, locked: Locked, wheels: Path) -> Package:
-    """A package that an index has; a folder of wheels on this machine is none for others."""
-    pinned = Package(package.name, package.version, locked.hashes[package.name])
-    if not locked.is_here(package.name):
-        return pinned
-    here = replace(pinned, origin="wheel", source={"how": FROM_A_FOLDER})
-    return carry([here], locked.files, wheels, reporter=Silent())[0]
-
-
-def _not_of_an_index(
-    package: Installed, locked: Locked, probed: Probed, wheels: Path
-) -> tuple[Package, str]:
-    """A package that no index has as a wheel: made of its files, else its source, else absent."""
-    known = locked.hashes.get(package.name, ())
-    try:
-        made = carried(package, probed, wheels, why=ONLY_SOURCE if known else NOT_THE_INDEXS)
-    except EnvironmentProblem as error:
-        if known:
-            note = f"{package.pin}: only its source is to be had, which must be built ({error})"
-            return Package(package.name, package.version, known), note
-        note = f"{package.pin} cannot be frozen: no index has it, and {error}"
-        return Package(package.name, package.version, origin="absent"), note
-    return replace(made, hashes=tuple(sorted({*made.hashes, *known}))), ""
-
-
-def _roots(packages: Sequence[Installed]) -> set[str]:
-    """Packages that no other asks for: what a person has wanted."""
-    asked = {name for package in packages for name in package.requires if name != package.name}
-    return {package.name for package in packages} - asked
-
-
-def _environment(
-    probed: Probed, packages: tuple[Package, ...], notes: Sequence[str], folder: Path
-) -> Environment:
+def _environment(probed: Probed, packages: tuple[Package, ...], folder: Path) -> Environment:
     libraries, missing = system_libraries(probed)
-    lost = [f"Libraries that are asked for and not found: {', '.join(missing)}"] if missing else []
     return Environment(
         path=folder,
         python=probed.python,
@@ -156,7 +99,7 @@ def _environment(
         distribution=probed.system,
         conda=_conda(probed),
         kernel=_kernel(probed.kernel),
-        notes=(*notes, *notes_on(probed, packages), *lost),
+        notes=tuple(notes_on(probed, packages, missing)),
     )
 
 

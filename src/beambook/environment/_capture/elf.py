@@ -8,18 +8,35 @@ from __future__ import annotations
 
 import mmap
 import struct
+from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["needed"]
+__all__ = ["Asked", "asked_by"]
 
 MAGIC = b"\x7fELF"
 LOAD, DYNAMIC = 1, 2
-NEEDED, STRTAB = 1, 5
+NEEDED, STRTAB, RPATH, RUNPATH = 1, 5, 15, 29
 MOST = 4096  # entries; a damaged file must not keep us
 
 
-def needed(path: Path) -> tuple[str, ...]:
-    """Names of the libraries that a compiled file asks for.
+@dataclass(frozen=True)
+class Asked:
+    """What a compiled file asks the loader for.
+
+    Attributes
+    ----------
+    names : tuple of str
+        Libraries: ``("libz.so.1", "libc.so.6")``.
+    folders : tuple of Path
+        Where it wants them to be looked for first.
+    """
+
+    names: tuple[str, ...] = ()
+    folders: tuple[Path, ...] = ()
+
+
+def asked_by(path: Path) -> Asked:
+    """Read what a compiled file asks for.
 
     Parameters
     ----------
@@ -27,17 +44,25 @@ def needed(path: Path) -> tuple[str, ...]:
 
     Returns
     -------
-    tuple of str
-        ``("libz.so.1", "libc.so.6")``; empty for a file that is none, or a damaged one.
+    Asked
+        Empty for a file that is not compiled, or a damaged one.
     """
     try:
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            return _needed(data) if data[:4] == MAGIC else ()
+            texts = _texts(data) if data[:4] == MAGIC else []
     except (OSError, ValueError, struct.error, IndexError):
-        return ()
+        return Asked()
+    own = str(path.resolve().parent)
+    stated = [text for tag, text in texts if tag in (RPATH, RUNPATH)]
+    folders = [_placed(each, own) for text in stated for each in text.split(":") if each]
+    return Asked(tuple(text for tag, text in texts if tag == NEEDED), tuple(map(Path, folders)))
 
 
-def _needed(data: mmap.mmap) -> tuple[str, ...]:
+def _placed(folder: str, own: str) -> str:
+    return folder.replace("$ORIGIN", own).replace("${ORIGIN}", own)
+
+
+def _texts(data: mmap.mmap) -> list[tuple[int, str]]:
     wide, order = data[4] == 2, "<" if data[5] == 1 else ">"
     entry = struct.Struct(order + ("qQ" if wide else "iI"))
     segments = _segments(data, order, wide=wide)
@@ -46,12 +71,13 @@ def _needed(data: mmap.mmap) -> tuple[str, ...]:
     tags = [entry.unpack_from(data, dynamic[0] + i * entry.size) for i in range(count)]
     strings = next((value for tag, value in tags if tag == STRTAB), None)
     if strings is None:
-        return ()
+        return []
     at = next(
         (strings - memory + start for kind, start, memory, size in segments
          if kind == LOAD and memory <= strings < memory + size)
     )  # fmt: skip
-    return tuple(_text(data, at + value) for tag, value in tags if tag == NEEDED)
+    wanted = (NEEDED, RPATH, RUNPATH)
+    return [(tag, _text(data, at + value)) for tag, value in tags if tag in wanted]
 
 
 def _segments(data: mmap.mmap, order: str, *, wide: bool) -> list[tuple[int, int, int, int]]:

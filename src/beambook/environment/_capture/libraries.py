@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from beambook.environment._capture.elf import needed
+from beambook.environment._capture.elf import Asked, asked_by
 from beambook.environment._capture.owners import answer, owners
 from beambook.environment._capture.probe import Probed
 from beambook.environment._package import Library
@@ -47,19 +47,19 @@ def _followed(compiled: list[Path], probed: Probed) -> tuple[dict[str, Path], se
     """What they ask for, and what that asks for in turn."""
     bundled = {path.name for path in compiled}
     places = _Places(probed)
-    asked = [name for path in (probed.executable.resolve(), *compiled) for name in needed(path)]
+    todo = [asked_by(path) for path in (probed.executable.resolve(), *compiled)]
     found: dict[str, Path] = {}
     missing: set[str] = set()
-    while asked:
-        name = asked.pop()
-        if name in bundled or name in found or name in missing or "/" in name:
-            continue
-        if path := places.find(name):
+    while todo:
+        asked = todo.pop()
+        for name in set(asked.names) - bundled - set(found):
+            path = places.find(name, asked)
+            if path is None:
+                missing.add(name)
+                continue
             found[name] = path
-            asked += needed(path)
-        else:
-            missing.add(name)
-    return found, missing
+            todo.append(asked_by(path))
+    return found, missing - set(found)
 
 
 def _compiled(probed: Probed) -> Iterator[Path]:
@@ -78,11 +78,15 @@ class _Places:
         self._listed = {name: Path(path) for name, path in reversed(_listed())}
         self._last = [*{path.parent: None for path in self._listed.values()}, *map(Path, USUAL)]
 
-    def find(self, name: str) -> Path | None:
-        first = next((f / name for f in self._first if (f / name).is_file()), None)
-        if first or (first := self._listed.get(name)):
-            return first
-        return next((f / name for f in self._last if (f / name).is_file()), None)
+    def find(self, name: str, asked: Asked) -> Path | None:
+        first = (*asked.folders, *self._first)
+        if (path := _in(first, name)) or (path := self._listed.get(name)):
+            return path
+        return _in(self._last, name)
+
+
+def _in(folders: Iterable[Path], name: str) -> Path | None:
+    return next((folder / name for folder in folders if (folder / name).is_file()), None)
 
 
 def _listed() -> list[tuple[str, str]]:

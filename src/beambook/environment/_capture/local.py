@@ -21,13 +21,18 @@ from beambook.errors import EnvironmentProblem
 __all__ = ["carried", "folder_of", "is_local"]
 
 GIT_SECONDS = 10.0
+CONDA = "conda"
 EPOCH = {"SOURCE_DATE_EPOCH": "315532800"}  # 1980: the same files make the same wheel
 LITTER = ("build", "*.egg-info")
 
 
 def is_local(package: Installed) -> bool:
-    """Whether it was installed from somewhere else than an index."""
-    return package.direct_url is not None or _develop_folder(package) is not None
+    """Whether it was installed from somewhere else than an index.
+
+    conda's packages say that they come from a folder: that of the machine that built them.
+    """
+    elsewhere = package.direct_url is not None and package.installer != CONDA
+    return elsewhere or _develop_folder(package) is not None
 
 
 def carried(package: Installed, probed: Probed, into: Path, *, why: str = "") -> Package:
@@ -53,6 +58,8 @@ def carried(package: Installed, probed: Probed, into: Path, *, why: str = "") ->
         If an editable package does not build, or the files of an installed one are not there.
     """
     folder = folder_of(package)
+    if package.installer == CONDA and not all(tag.endswith("-any") for tag in package.tags):
+        raise EnvironmentProblem(f"{package.pin} was compiled by conda for conda's own libraries")
     into.mkdir(parents=True, exist_ok=True)
     if folder is not None:
         wheel, source = _build(package, folder, probed, into), _checkout(folder)
@@ -73,7 +80,7 @@ def carried(package: Installed, probed: Probed, into: Path, *, why: str = "") ->
 def folder_of(package: Installed) -> Path | None:
     """The folder whose files are imported directly, when it is installed so that one can edit."""
     said = package.direct_url or {}
-    if (said.get("dir_info") or {}).get("editable"):
+    if package.installer != CONDA and (said.get("dir_info") or {}).get("editable"):
         return Path(unquote(urlsplit(str(said["url"])).path))
     return _develop_folder(package)
 

@@ -8,26 +8,29 @@ from beambook.environment._capture.local import folder_of
 from beambook.environment._capture.probe import Probed
 from beambook.environment._package import Package
 
-__all__ = ["notes_on"]
+__all__ = ["CHANGED", "MUST_BE_BUILT", "notes_on"]
 
 STANDARD = "cpython"
+CHANGED = "edited after it was installed; made of the installed files"
+MUST_BE_BUILT = "only the source is to be had, which must be built"
+FEW = 5
 
 
-def notes_on(probed: Probed, packages: Sequence[Package]) -> Iterator[str]:
+def notes_on(probed: Probed, packages: Sequence[Package], missing: Sequence[str]) -> Iterator[str]:
     """Say what was not frozen, or not from where it came.
 
     Parameters
     ----------
     probed : Probed
     packages : sequence of Package
+    missing : sequence of str
+        Libraries that were not found.
 
     Yields
     ------
     str
     """
-    dirty = [p.pin for p in packages if p.source.get("dirty")]
-    if dirty:
-        yield f"Built of a folder that differs from its commit: {', '.join(dirty)}"
+    yield from _of_packages(packages)
     if probed.implementation != STANDARD:
         yield f"This is {probed.implementation}, and not the usual CPython"
     if not any(p.name == "ipykernel" for p in packages):
@@ -39,6 +42,28 @@ def notes_on(probed: Probed, packages: Sequence[Package]) -> Iterator[str]:
     folders = [p for p in probed.outside if not any(p.is_relative_to(f) for f in known)]
     if folders:
         yield f"{len(folders)} folder(s) outside of the environment are imported from, not frozen"
+    if missing:
+        yield f"Libraries that are asked for and not found: {_few(missing)}"
+
+
+def _of_packages(packages: Sequence[Package]) -> Iterator[str]:
+    for package in packages:
+        if package.origin == "absent":
+            yield f"{package.pin} cannot be frozen, no index has it: {package.source['how']}"
+    if built := [p.pin for p in packages if p.source.get("how") == MUST_BE_BUILT]:
+        yield f"{MUST_BE_BUILT.capitalize()}: {_few(built)}"
+    if edited := [p.pin for p in packages if p.source.get("how") == CHANGED]:
+        yield f"Edited after they were installed, and carried as they are: {_few(edited)}"
+    if other := [file for p in packages for file in p.source.get("changed", ())]:
+        yield f"Files that are not as they were installed, and are not carried: {_few(other)}"
+    dirty = [p.pin for p in packages if p.source.get("dirty")]
+    if dirty:
+        yield f"Built of a folder that differs from its commit: {_few(dirty)}"
+
+
+def _few(names: Sequence[str]) -> str:
+    more = len(names) - FEW
+    return ", ".join(names[:FEW]) + (f" and {more} more" if more > 0 else "")
 
 
 def _of_conda(probed: Probed) -> Iterator[str]:
