@@ -240,6 +240,8 @@ class TestAsked:
             ("just words", DamagedFile, "before: NOTEBOOK"),
             ("before: toy-prepar", RecipeNotFound, "toy-prepar"),
             ("over: [modul]", ParameterNotFound, "module"),
+            ("over: 5", DamagedFile, "NAME"),
+            ("over: {module: 1}", DamagedFile, "NAME"),
         ],
     )
     def test_the_yml(self, tmp_path, said, error, words):

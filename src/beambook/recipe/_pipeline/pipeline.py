@@ -58,8 +58,7 @@ class Pipeline:
             return cls(recipe)
         said = _read(path)
         before, after = (_named(said.get(key), path) for key in ("before", "after"))
-        over = said.get("over") or []
-        over = tuple(map(str, [over] if isinstance(over, str) else over))
+        over = _names(said.get("over") or [], path)
         for name in over:
             if name not in recipe.parameters:
                 raise ParameterNotFound(name, recipe.parameters.names, where=f"{recipe.name}.ipynb")
@@ -121,6 +120,14 @@ def _read(path: Path) -> dict[str, Any]:
             close = close_names(str(key), KEYS) or list(KEYS)
             raise DamagedFile(f"{str(path)!r} says {key!r}; known are {', '.join(close)}")
     return said
+
+
+def _names(said: Any, path: Path) -> tuple[str, ...]:
+    """Parameters that parts may differ in: a name, or a list of names."""
+    names = [said] if isinstance(said, str) else said
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise DamagedFile(f"{str(path)!r} says 'over: {said}'; write 'over: [NAME, NAME]'")
+    return tuple(names)
 
 
 def _named(name: Any, path: Path) -> Recipe | None:
