@@ -113,6 +113,9 @@ def test_what_is_frozen_gets_what_it_lacks(beambook, bare, tmp_path):
         (["--python", "gone"], "is not there"),
         (["empty"], "neither a Python nor a notebook"),
         (["broken.ipynb"], "no notebook"),
+        (["--before", "2021-06-30"], "--before goes with --declared"),
+        (["empty", "--declared", "--python", "python3"], "--python without it"),
+        (["--before", "yesterday", "--declared"], "yesterday"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -133,3 +136,16 @@ def test_an_image_is_written_and_named(beambook, bare, tmp_path, monkeypatch):
     assert answer.code == 0, answer.err
     assert answer.out.splitlines()[-1] == "Wrote frozen, frozen/image.sqfs"
     assert (tmp_path / "frozen" / "image.sqfs").stat().st_size > 1_000_000
+
+
+def test_a_kernel_needs_ipykernel(beambook, bare, kernels):
+    assert beambook("freeze", bare, "--into", "frozen").code == 0
+    answer = beambook("freeze", "frozen", "--kernel", "mine")
+    assert answer.code == 1
+    assert "ipykernel" in answer.err
+    assert len(answer.err.splitlines()) == 1
+
+
+def test_recipes_of_containers_are_written_beside_it(beambook, bare, tmp_path):
+    assert beambook("freeze", bare, "--into", "frozen").code == 0
+    assert {"Dockerfile", "apptainer.def"} <= {f.name for f in (tmp_path / "frozen").iterdir()}

@@ -8,6 +8,7 @@ import shutil
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,7 @@ __all__ = ["freeze"]
 FOLDER = "environment"
 PROPOSALS_OWN = ("usr/venv", "usr/.venv", "usr/env")
 ROWS = 20
+DAY = click.DateTime(["%Y-%m-%d"])
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,9 @@ class Wanted:
 @click.option("--python", metavar="PATH|KERNEL", help="Freeze this Python, or that of this kernel.")
 @click.option("--wheels", is_flag=True, help="Carry all wheels along: no index is needed later.")
 @click.option("--image", is_flag=True, help="Make a single-file image of the software.")
+@click.option("--kernel", metavar="NAME", help="Install a Jupyter kernel of the frozen software.")
+@click.option("--declared", is_flag=True, help="Lock what FOLDER's requirement files ask for.")
+@click.option("--before", type=DAY, help="With --declared: as the index was on that day.")
 @click.option("--into", type=click.Path(path_type=Path), help="Folder to write.")
 @click.option("--json", "as_json", is_flag=True, help="For machines.")
 def freeze(
@@ -54,6 +59,9 @@ def freeze(
     python: str | None,
     wheels: bool,
     image: bool,
+    kernel: str | None,
+    declared: bool,
+    before: datetime | None,
     into: Path | None,
     as_json: bool,
 ) -> None:
@@ -62,17 +70,30 @@ def freeze(
     Without an argument it is the Python that runs beambook. Of a NOTEBOOK it is the Python of
     its kernel; of a FOLDER that of the environment in it (bin/python), or of its notebooks'
     kernel; of a PROPOSAL that of usr/venv, or of its notebooks' kernel, written to
-    usr/environment. A FOLDER that was frozen before gets what it lacks.
+    usr/environment. A FOLDER that was frozen before gets what it lacks. With --declared it is
+    what requirements.txt, environment.yml, binder/ … of FOLDER ask for, installed or not.
 
     \b
       beambook freeze                          this Python, into environment/
       beambook freeze paper.ipynb --wheels     and carry all wheels along
       beambook freeze 900074 --image           a proposal's, with a single-file image
+      beambook freeze environment --kernel paper-2026
+      beambook freeze old-paper --declared --before 2021-06-30
     """
+    from beambook.environment import fetch_wheels
+
+    if (before and not declared) or (python and declared):
+        raise click.UsageError("--before goes with --declared, and --python without it")
     progress = ProgressLine()
     try:
-        environment = _frozen(find_wanted(what, python), into, wheels=wheels, progress=progress)
-        written = [environment.path, *_more(environment, image=image, progress=progress)]
+        if declared:
+            environment = _declared(what, into, before, progress)
+        else:
+            environment = _frozen(find_wanted(what, python), into, progress)
+        if wheels:
+            environment = fetch_wheels(environment, reporter=progress)
+        more = _more(environment, image=image, kernel=kernel, progress=progress)
+        written = [environment.path, *more]
     finally:
         progress.close()
     if as_json:
@@ -82,25 +103,37 @@ def freeze(
     say_files(written)
 
 
-def _frozen(
-    wanted: Wanted, into: Path | None, *, wheels: bool, progress: ProgressLine
-) -> Environment:
-    from beambook.environment import Environment, capture, fetch_wheels
+def _frozen(wanted: Wanted, into: Path | None, progress: ProgressLine) -> Environment:
+    from beambook.environment import Environment, capture
 
     if wanted.python is not None:
-        return capture(wanted.python, into=into or wanted.folder, wheels=wheels, reporter=progress)
+        return capture(wanted.python, into=into or wanted.folder, reporter=progress)
     if into is not None:
         raise click.UsageError(f"{shown(wanted.folder)} is frozen; --into has no meaning here")
-    environment = Environment.load(wanted.folder)
-    return fetch_wheels(environment, reporter=progress) if wheels else environment
+    return Environment.load(wanted.folder)
 
 
-def _more(environment: Environment, *, image: bool, progress: ProgressLine) -> Iterator[Path]:
+def _declared(
+    what: str | None, into: Path | None, before: datetime | None, progress: ProgressLine
+) -> Environment:
+    from beambook.environment import read_declared
+
+    folder = Path(what or ".")
+    day = before.date() if before else None
+    return read_declared(folder).lock(into or folder / FOLDER, before=day, reporter=progress)
+
+
+def _more(
+    environment: Environment, *, image: bool, kernel: str | None, progress: ProgressLine
+) -> Iterator[Path]:
     """What is made of an environment besides its lock."""
-    if image:
-        from beambook.environment import image as make_image
+    from beambook.environment import image as make_image
+    from beambook.environment import install_kernel
 
+    if image:
         yield make_image(environment, reporter=progress)
+    if kernel:
+        yield install_kernel(environment, kernel, reporter=progress)
 
 
 def find_wanted(what: str | None, python: str | None) -> Wanted:

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from beambook.environment._containers import write_containers
 from beambook.environment._environment import PYLOCK, RECORD, REQUIREMENTS, Environment
 from beambook.environment._lock import pylock, requirements
 from beambook.errors import EnvironmentProblem
@@ -19,7 +20,7 @@ __all__ = ["fresh_folder", "write_lock"]
 
 
 def write_lock(environment: Environment, files: Mapping[str, Mapping[str, Any]]) -> None:
-    """Write ``environment.json``, ``requirements.txt`` and ``pylock.toml``.
+    """Write ``environment.json``, both locks, and the recipes of containers.
 
     Parameters
     ----------
@@ -37,6 +38,7 @@ def write_lock(environment: Environment, files: Mapping[str, Mapping[str, Any]])
         part = path.with_name(f".{name}.part")
         part.write_text(text, encoding="utf-8")
         part.replace(path)
+    write_containers(environment)
 
 
 @contextmanager

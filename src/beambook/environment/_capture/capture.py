@@ -20,6 +20,7 @@ from beambook.environment._capture.pin import Pinning
 from beambook.environment._capture.probe import Probed, probe
 from beambook.environment._capture.wheelhouse import fetch_wheels
 from beambook.environment._environment import WHEELS, Environment
+from beambook.environment._image import image as make_image
 from beambook.environment._package import Package
 from beambook.environment._write import fresh_folder, write_lock
 from beambook.errors import EnvironmentProblem
@@ -33,6 +34,7 @@ def capture(
     *,
     into: str | Path = "environment",
     wheels: bool = False,
+    image: bool = False,
     reporter: Reporter | None = None,
 ) -> Environment:
     """Freeze exactly what is installed in a Python.
@@ -48,6 +50,8 @@ def capture(
         Folder to be written; an environment that is there is replaced when all went well.
     wheels : bool
         Carry the wheels of all packages, so that no index is needed later.
+    image : bool
+        Make a single-file image of it, too.
     reporter : Reporter, optional
 
     Returns
@@ -57,8 +61,8 @@ def capture(
     Raises
     ------
     EnvironmentProblem
-        If the Python does not answer, an editable package does not build, or no index can be
-        reached.
+        If the Python does not answer, an editable package does not build, no index can be
+        reached, or there is no program to make an image.
 
     Examples
     --------
@@ -83,6 +87,8 @@ def capture(
         write_lock(environment, locked.files)
         if wheels:
             environment = fetch_wheels(environment, reporter=reporter)
+        if image:
+            make_image(environment, reporter=reporter)
     say.end()
     return replace(environment, path=Path(into))
 
