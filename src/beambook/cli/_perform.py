@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["perform_recipe", "resume_performance", "where"]
 
 INTERRUPTED = 130
+LEAST_ROWS = 21  # so that no problem is left out of the answer
 
 
 def where(on: str, *, at_once: int | None, wait: bool) -> Runner:
@@ -120,6 +121,6 @@ def _answer(performance: Performance, *, as_json: bool) -> None:
     if as_json:
         say_json(performance.to_json())
         return
-    say(performance.card().text(rows=max(1, len(performance.asked.parts or ()))))
+    say(performance.card().text(rows=max(LEAST_ROWS, len(performance.asked.parts or ()))))
     made = [performance.path / f"report.{kind}" for kind in ("html", "pdf")]
     say_files(path for path in made if path.is_file())

@@ -225,7 +225,9 @@ def _told(asked: Asked, execution: Execution) -> Asked:
             _refuse_unheard(typed, part)
             _refuse_incomplete(typed, part)
     except BeambookError as error:
-        return asked.but(error=f"{execution.recipe} asks for what cannot be: {error}")
+        return asked.but(
+            error=f"{execution.recipe} found what {pipeline.recipe.name} cannot take: {error}"
+        )
     return typed
 
 

@@ -189,7 +189,7 @@ class Performance(Described):
         lines = [one_line(self.asked.error)] if self.asked.error else []
         if self.asked.parts == ():
             lines.append(f"{self.asked.title('before')} found no parts: nothing was done")
-        lines += [f"{o.part.name}: {o.error_line}" for o in outcomes if not _fine(o)]
+        lines += _errors(outcomes)
         if (after := self.after) is not None and after.error_line:
             lines.append(f"{after.recipe}: {after.error_line}")
         lines += self._changed(outcomes)
@@ -252,8 +252,11 @@ class Performance(Described):
         facts["began"] = f"{self.asked.who['created']} on {self.asked.who['host']}"
         facts["runs on"] = f"{self.asked.on}, in {_counted(len(self.asked.groups), 'task')}"
         facts["folder"] = str(self.path)
-        problems = tuple((line,) for line in self.problems(outcomes)[:PROBLEMS_SHOWN])
-        tables = [Table(("problem",), problems, "problems")] if problems else []
+        problems = self.problems(outcomes)
+        if (more := len(problems) - PROBLEMS_SHOWN) > 0:
+            problems[PROBLEMS_SHOWN:] = [f"… and {more} more, which the report has"]
+        lines = tuple((line,) for line in problems)
+        tables = [Table(("problem",), lines, "problems")] if problems else []
         tables += [overview(outcomes)] if outcomes else []
         return Card("Performance", self.id, facts, tuple(tables), self._hints(status))
 
@@ -265,15 +268,14 @@ class Performance(Described):
                 f"beambook run --resume {self.id}   once the data is there",
             )
         if status in ("failed", "killed"):
-            return (f"beambook run --resume {self.id}",)
+            return (f"beambook run --resume {self.id}   only what is not done",)
         if status in ("queued", "running"):
             return (f"beambook show {self.id}", f"beambook stop {self.id}")
         return ()
 
 
 def overview(outcomes: tuple[Outcome, ...]) -> Table:
-    """A row for each part."""
-    columns: tuple[str, ...] = ("part", "status", "node", "time", "memory", "attempts", "error")
+    """A row for each part; why one is not done is among the problems."""
     rows: tuple[tuple[Any, ...], ...] = tuple(
         (
             o.part.name,
@@ -282,13 +284,10 @@ def overview(outcomes: tuple[Outcome, ...]) -> Table:
             duration(o.seconds) if o.seconds else "",
             size(o.peak_memory) if o.peak_memory else "",
             o.attempts,
-            o.error_line,
         )
         for o in outcomes
     )
-    if not any(row[-1] for row in rows):
-        columns, rows = columns[:-1], tuple(row[:-1] for row in rows)
-    return Table(columns, rows, "parts")
+    return Table(("part", "status", "node", "time", "memory", "attempts"), rows, "parts")
 
 
 def _in_words(outcomes: tuple[Outcome, ...]) -> str:
@@ -303,6 +302,15 @@ def _in_words(outcomes: tuple[Outcome, ...]) -> str:
             if status in FINAL:
                 text += f": {_listed([o.part.name for o in outcomes if o.status == status])}"
     return text
+
+
+def _errors(outcomes: tuple[Outcome, ...]) -> list[str]:
+    """Why parts are not done: a reason once, with the names of all that it ended."""
+    who: dict[str, list[str]] = {}
+    for o in outcomes:
+        if not _fine(o):
+            who.setdefault(o.error_line, []).append(o.part.name)
+    return [f"{_listed(names)}: {why}" for why, names in who.items()]
 
 
 def _said_by(text: str, names: list[str]) -> str:
