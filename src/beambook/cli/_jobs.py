@@ -122,7 +122,7 @@ def _show_all(found: tuple[Job, ...], root: Path, *, as_json: bool) -> None:
         columns = ("job", "state", "began", "tasks")
         say(Table(columns, tuple(_row(job) for job in found)).text(rows=ALL_ROWS))
     else:
-        say(f"No jobs in {root}/")
+        say(f"No jobs in {root}/ here; --in FOLDER looks into another")
 
 
 def _document(job: Job) -> dict[str, Any]:
