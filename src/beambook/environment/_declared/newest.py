@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from os import PathLike
+from pathlib import Path
 
 from beambook.environment._declared.declared import Declared
+from beambook.environment._declared.resolve import Wanted, freeze
 from beambook.environment._environment import Environment
 from beambook.environment._lock import installable
 from beambook.events import Reporter
@@ -54,5 +56,12 @@ def newest(
         return what.lock(into, newest=True, offline=offline, build=build, reporter=reporter)
     known = installable(what.packages)
     roots = [p for p in known if p.top_level or p.name == "ipykernel"] or known
-    wanted = Declared(requirements=tuple(p.name for p in roots if p.origin == "index"))
-    return wanted.lock(into, newest=True, offline=offline, build=build, reporter=reporter)
+    wanted = Wanted(
+        requirements=tuple(p.name for p in roots if p.origin == "index"),
+        newest=True,
+        offline=offline,
+        build=build,
+        carried=tuple(p for p in known if p.origin == "wheel"),
+        wheels=what.wheels,
+    )
+    return freeze(wanted, Path(into), reporter=reporter)

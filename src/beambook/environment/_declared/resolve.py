@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import re
+import shutil
 import tempfile
 import time
 from dataclasses import dataclass, replace
@@ -14,7 +15,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from beambook.environment._capture.index import lock
-from beambook.environment._environment import Environment
+from beambook.environment._environment import WHEELS, Environment
 from beambook.environment._package import Package, canonical
 from beambook.environment._recreate.interpreters import (
     Interpreter,
@@ -72,6 +73,10 @@ class Wanted:
     before : date or None
     newest, offline, build, closest : bool
         As for `Declared.lock`.
+    carried : tuple of Package
+        Packages that no index has: they stay as they are.
+    wheels : Path or None
+        Where their wheels lie.
     """
 
     requirements: tuple[str, ...]
@@ -85,6 +90,8 @@ class Wanted:
     offline: bool = False
     build: bool = False
     closest: bool = False
+    carried: tuple[Package, ...] = ()
+    wheels: Path | None = None
 
 
 def freeze(wanted: Wanted, into: Path, *, reporter: Reporter | None = None) -> Environment:
@@ -102,14 +109,17 @@ def freeze(wanted: Wanted, into: Path, *, reporter: Reporter | None = None) -> E
     asked, added = _asked(wanted)
     pins, lost = _resolve(wanted, asked, python)
     tell(Progress("lock", 1, 2, f"{len(pins)} packages", time.perf_counter() - begin))
-    locked = lock(pins, python.path)
+    own = {package.name: package for package in wanted.carried}
+    locked = lock([pin for pin in pins if pin.name not in own], python.path)
     roots = {canonical(_name(each)) for each in asked}
     packages = tuple(
-        Package(p.name, p.version, locked.hashes[p.name], top_level=p.name in roots)
+        own.get(p.name)
+        or Package(p.name, p.version, locked.hashes[p.name], top_level=p.name in roots)
         for p in sorted(pins, key=lambda p: p.name)
-        if p.name in locked.hashes
+        if p.name in locked.hashes or p.name in own
     )
     with fresh_folder(into) as folder:
+        _carry(wanted, folder / WHEELS)
         environment = Environment(
             path=folder,
             python=python.version,
@@ -154,6 +164,7 @@ def _specifiers(text: str) -> SpecifierSet:
 def _asked(wanted: Wanted) -> tuple[list[str], tuple[str, ...]]:
     """Requirements, and what was added to them."""
     asked = [_bare(each) if wanted.newest else each for each in wanted.requirements]
+    asked += [package.pin for package in wanted.carried]
     if any(canonical(_name(each)) == NEEDED for each in asked):
         return asked, ()
     return [*asked, NEEDED], (f"{NEEDED} was added: it was not asked for",)
@@ -219,6 +230,9 @@ def _compile(wanted: Wanted, asked: list[str], python: Interpreter) -> str:
     if wanted.before is not None:
         options += ["--exclude-newer", str(wanted.before + timedelta(days=1))]
     with tempfile.TemporaryDirectory(prefix="beambook-lock-") as folder:
+        if wanted.carried:
+            _carry(wanted, Path(folder) / WHEELS)
+            options += ["--find-links", Path(folder) / WHEELS]
         if wanted.constraints:
             constraints = Path(folder) / "constraints.txt"
             constraints.write_text("\n".join(wanted.constraints) + "\n", encoding="utf-8")
@@ -226,6 +240,13 @@ def _compile(wanted: Wanted, asked: list[str], python: Interpreter) -> str:
         text = "\n".join(asked) + "\n"
         what = "find versions that satisfy all requirements"
         return run_uv("pip", "compile", *options, "-", what=what, stdin=text)
+
+
+def _carry(wanted: Wanted, into: Path) -> None:
+    """The wheels that are carried along, and no others."""
+    for package in wanted.carried:
+        into.mkdir(exist_ok=True)
+        shutil.copyfile((wanted.wheels or Path()) / package.wheel, into / package.wheel)
 
 
 def _explained(problem: EnvironmentProblem, wanted: Wanted) -> EnvironmentProblem:

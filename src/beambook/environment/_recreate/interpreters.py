@@ -117,6 +117,7 @@ def _numbers(version: str) -> tuple[int, ...]:
 
 def _distance(version: tuple[int, ...], wanted: tuple[int, ...]) -> tuple[int, int, int]:
     """How far a version is from the wanted one; of equally far ones the newer is nearer."""
-    patch = wanted[2] if len(wanted) > 2 else 10**6
     minors = abs(version[1] - wanted[1])
-    return minors, -version[1], abs(version[2] - patch) if len(version) > 2 else 10**6
+    patch = version[2] if len(version) > 2 else 0
+    near = abs(patch - wanted[2]) if len(wanted) > 2 and not minors else -patch
+    return minors, -version[1], near

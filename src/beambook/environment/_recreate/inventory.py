@@ -7,6 +7,7 @@ are compared, not times: an edit that puts the old time and size back is found a
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -59,12 +60,14 @@ def take_inventory(root: Path) -> str:
     >>> root = Path(tempfile.mkdtemp())
     >>> _ = (root / "a").write_text("hello")
     >>> take_inventory(root).split()
-    ['2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824', 'a']
+    ['2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824', '"a"']
     """
     paths = sorted(_files(root, ""))
     with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
         sums = pool.map(lambda path: _checksum(root / path), paths, chunksize=CHUNK)
-        return "".join(f"{each} {path}\n" for each, path in zip(sums, paths, strict=True))
+        pairs = zip(sums, paths, strict=True)
+        # as JSON has it, so that no name of a file looks like the end of a line
+        return "".join(f"{each} {json.dumps(path)}\n" for each, path in pairs)
 
 
 def changes(root: Path, inventory: str) -> Changes:
@@ -87,8 +90,7 @@ def _files(folder: Path | str, prefix: str) -> Iterator[str]:
             if entry.is_dir(follow_symlinks=False):
                 yield from _files(entry.path, f"{prefix}{entry.name}/")
             else:
-                # a line break in a name must not look like a line of its own
-                yield f"{prefix}{entry.name}".replace("\n", "\\n")
+                yield f"{prefix}{entry.name}"
 
 
 def _checksum(path: Path) -> str:
@@ -102,5 +104,5 @@ def _checksum(path: Path) -> str:
 
 
 def _by_path(inventory: str) -> dict[str, str]:
-    pairs = (line.split(" ", 1) for line in inventory.splitlines())
-    return {path: checksum for checksum, path in pairs}
+    pairs = (line.split(" ", 1) for line in inventory.split("\n") if line)
+    return {json.loads(path): checksum for checksum, path in pairs}

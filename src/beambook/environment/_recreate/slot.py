@@ -80,8 +80,8 @@ class Slot:
         if record is None:
             return None
         try:
-            listed = (self.folder / FILES).read_text(encoding="utf-8", errors="surrogateescape")
-        except OSError:
+            listed = (self.folder / FILES).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError):
             return Changes(missing=(FILES,))
         if _checksum(listed) != record.get("files"):
             return Changes(changed=(FILES,))
@@ -97,8 +97,7 @@ class Slot:
             noted = build(temporary / "tree")
             _without_writing(temporary / "tree")
             listed = take_inventory(temporary / "tree")
-            with (temporary / FILES).open("w", encoding="utf-8", errors="surrogateescape") as file:
-                file.write(listed)
+            (temporary / FILES).write_text(listed, encoding="utf-8")
             record = {"format": 1, **noted, "files": _checksum(listed)}
             (temporary / RECORD).write_text(json.dumps(record, indent=1), encoding="utf-8")
             temporary.chmod(0o755)
@@ -149,4 +148,4 @@ def _without_writing(root: Path) -> None:
 
 
 def _checksum(text: str) -> str:
-    return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()
+    return hashlib.sha256(text.encode()).hexdigest()
