@@ -18,7 +18,6 @@ from beambook.publication._verify.leg import (
     CellOutcome,
     Leg,
     NotebookVerdict,
-    PackageChange,
     Software,
     worst_answer,
 )
@@ -30,13 +29,13 @@ from beambook.recipe import Execution
 ANSWERS = ("same", "within tolerance", "different", "not verified")
 
 
-def leg(name, status, *, cell=2, ran=True, problem="", changes=()):
+def leg(name, status, *, cell=2, ran=True, problem="", packages=(), what="1 instead of 2"):
     bad = "error" if status == "not verified" else status
-    outcome = CellOutcome(cell, "Fit", bad, "1 instead of 2")
+    outcome = CellOutcome(cell, "Fit", bad, what)
     notebook = NotebookVerdict(
         "fit.ipynb", status, cells=(outcome,), execution=Path("/x/run") if ran else None
     )
-    software = Software("index", "3.11.7", changes=tuple(PackageChange(*c) for c in changes))
+    software = Software("index", "3.11.7", packages=dict(packages))
     return Leg(name, software, "bubblewrap", (notebook,), problem)
 
 
@@ -67,10 +66,14 @@ def test_other_cells_in_the_two_legs_mean_both():
 
 
 def test_the_packages_that_changed_most_are_named():
-    changes = [("numpy", "2.4.6", "1.21.0"), ("scipy", "1.12.1", "1.12.0")]
-    said = pair_of((leg("preserved", "same"), leg("newest", "different", changes=changes)))
-    assert "numpy 1.21.0 → 2.4.6" in said
+    old = {"numpy": "1.21.0", "aaa": "1.0", "bbb": "1.0", "ccc": "1", "scipy": "1.12.0"}
+    new = {"numpy": "2.4.6", "aaa": "2.0", "bbb": "2.0", "ccc": "2", "scipy": "1.12.1"}
+    legs = leg("preserved", "same", packages=old), leg("newest", "different", packages=new)
+    said = pair_of(legs)
+    assert "aaa 1.0 → 2.0, bbb 1.0 → 2.0, ccc 1 → 2 and 1 more" in said
     assert "scipy" not in said
+    blamed = leg("newest", "different", packages=new, what="no attribute in 'numpy'")
+    assert "(changed: numpy 1.21.0 → 2.4.6, aaa" in pair_of((legs[0], blamed))
 
 
 def test_a_leg_that_could_not_begin_does_not_judge():

@@ -7,7 +7,7 @@ import hashlib
 import os
 import socket
 import subprocess
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ import psutil
 import beambook
 from beambook.recipe._plan import Plan
 
-__all__ = ["first_record", "git_state", "now", "sha256_of", "stamp", "who_and_where"]
+__all__ = ["first_record", "git_date", "git_state", "now", "sha256_of", "stamp", "who_and_where"]
 
 GIT_SECONDS = 5.0
 BLOCK = 1 << 20
@@ -113,6 +113,12 @@ def git_state(path: Path) -> dict[str, Any] | None:
         return None
     changes = _git(path.parent, "status", "--porcelain", "--ignored", "--", path.name)
     return {"commit": commit, "dirty": bool(changes) or changes is None}
+
+
+def git_date(path: Path) -> date | None:
+    """Day of the commit that changed `path` last; None outside of a repository."""
+    said = _git(path.parent, "log", "-1", "--format=%cs", "--", path.name)
+    return date.fromisoformat(said) if said else None
 
 
 def sha256_of(path: Path) -> str:

@@ -52,12 +52,12 @@ def _both_ran(first: Leg, second: Leg) -> str:
     if first.ok:
         return (
             f"It comes out in the {first.name} software and not in the {second.name}: "
-            f"the software has changed, not the science{_suspects(second)}"
+            f"the software has changed, not the science{_suspects(first, second)}"
         )
     if second.ok:
         return (
             f"It comes out in the {second.name} software and not in the {first.name}: the "
-            f"stored results were not made with the {first.name} software{_suspects(second)}"
+            f"stored results were not made with the {first.name} software{_suspects(first, second)}"
         )
     if _bad_cells(first) == _bad_cells(second):
         return (
@@ -66,7 +66,7 @@ def _both_ran(first: Leg, second: Leg) -> str:
         )
     return (
         "It does not come out in either software, and not in the same cells: both the notebook "
-        f"(or its data) and the software have a part in it{_suspects(second)}"
+        f"(or its data) and the software have a part in it{_suspects(first, second)}"
     )
 
 
@@ -79,12 +79,12 @@ def _bad_cells(leg: Leg) -> set[tuple[str, int]]:
     }
 
 
-def _suspects(leg: Leg) -> str:
-    """The packages that changed most, as a hint."""
-    major = [
-        c for c in leg.software.changes if c.version.split(".")[0] != c.reference.split(".")[0]
-    ]
-    shown = [f"{c.name} {c.reference} → {c.version}" for c in major if c.version and c.reference]
+def _suspects(first: Leg, second: Leg) -> str:
+    """Packages with another major version, those that the cause names first."""
+    old, new = first.software.packages, second.software.packages
+    changed = [n for n in old if n in new and _major(old[n]) != _major(new[n])]
+    changed.sort(key=lambda name: (name not in f"{first.cause} {second.cause}", name))
+    shown = [f"{name} {old[name]} → {new[name]}" for name in changed]
     more = f" and {len(shown) - NAMED} more" if len(shown) > NAMED else ""
     return f" (changed: {', '.join(shown[:NAMED])}{more})" if shown else ""
 

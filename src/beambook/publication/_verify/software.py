@@ -14,7 +14,7 @@ from beambook.environment import Environment, Recreated, mounted, recreate
 from beambook.environment._package import canonical
 from beambook.errors import EnvironmentProblem
 from beambook.events import Reporter
-from beambook.publication._verify.declared import locked
+from beambook.publication._verify.declared import locked, locked_newest
 from beambook.publication._verify.leg import PackageChange, Software
 from beambook.publication._verify.subject import Subject
 
@@ -72,20 +72,22 @@ def software_for(
     if name == "here":
         yield _here(subject)
         return
-    frozen = _sealed(subject)
+    frozen = _sealed(subject, name)
     notes: tuple[str, ...] = ()
-    if name == "newest" or frozen is None:
-        frozen, notes = locked(subject, into, newest=name == "newest", offline=offline)
+    if name == "newest":
+        frozen, notes = locked_newest(subject, frozen, into, offline=offline, reporter=reporter)
+    elif frozen is None:
+        frozen, notes = locked(subject, into, offline=offline, reporter=reporter)
     with _recreated(name, frozen, offline=offline, reporter=reporter) as made:
         yield Had(made.python, _described(made, subject, notes))
 
 
-def _sealed(subject: Subject) -> Environment | None:
+def _sealed(subject: Subject, name: str) -> Environment | None:
     """The software that was sealed; None for a folder that nobody sealed."""
     if subject.publication is None:
         return None
     found = subject.publication.environment
-    if found is None:
+    if found is None and name != "newest":
         raise EnvironmentProblem(
             "no software was sealed with it", hint="Try --environment newest, or here"
         )
@@ -116,7 +118,7 @@ def _described(made: Recreated, subject: Subject, notes: tuple[str, ...]) -> Sof
         digest=frozen.digest,
         packages=packages,
         changes=_changes(packages, subject),
-        notes=(*notes, *made.notes),
+        notes=tuple(dict.fromkeys([*notes, *frozen.notes, *made.notes])),
         seconds=made.seconds,
     )
 

@@ -178,6 +178,7 @@ class Verification(Described):
     def _tables(self) -> tuple[Table, ...]:
         tables = [self._integrity_table(), self._claims_table(), self._notebooks_table()]
         tables += [_cells_table(leg) for leg in self.legs]
+        tables += [_notes_table(leg) for leg in self.legs]
         tables += [_changes_table(leg) for leg in self.legs]
         return tuple(table for table in tables if table.rows)
 
@@ -311,6 +312,11 @@ def _cells_table(leg: Leg) -> Table:
         if cell.status in shown
     )
     return Table(("notebook", "cell", "status", "what"), rows, f"cells, {leg.name}")
+
+
+def _notes_table(leg: Leg) -> Table:
+    rows = tuple((note,) for note in leg.software.notes)
+    return Table(("note",), rows, f"software, {leg.name}")
 
 
 def _changes_table(leg: Leg) -> Table:
