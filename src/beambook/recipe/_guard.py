@@ -3,8 +3,8 @@
 Run as a program of its own, ``python _guard.py PARENT REPORT COMMAND…``; imports nothing of
 beambook. It ends when its parent ends, and ends all that its command has started when the command
 ends: being a subreaper it is the parent of every process that nobody else waits for. What it
-has seen is written to REPORT: the wait status, the highest memory in bytes, and the names of
-processes that had to be ended.
+has seen is written to REPORT, in a folder that is removed if nobody is left to read it: the wait
+status, the highest memory in bytes, and the names of processes that had to be ended.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import ctypes
 import json
 import os
 import resource
+import shutil
 import signal
 import sys
 from pathlib import Path
@@ -36,6 +37,9 @@ def main(parent: int, report: str, command: list[str]) -> None:
         _become(command)
     status, peak = _wait(child)
     left = _end_all()
+    if os.getppid() != parent:  # nobody is there to read a report, or to clear up
+        shutil.rmtree(os.path.dirname(report), ignore_errors=True)
+        return
     descriptor = os.open(report, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     with open(descriptor, "w", encoding="utf-8") as file:
         json.dump({"status": status, "peak": peak, "left": left}, file)

@@ -1,0 +1,251 @@
+"""What hostile code gets hold of in a sandbox: nothing."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from beambook.environment import sandbox
+from beambook.environment._bubblewrap import why_not
+from beambook.environment._interpreter import folders_of
+from beambook.errors import EnvironmentProblem
+
+# Each attempt prints what it got, or nothing; what it should not have got is then asserted.
+ATTEMPTS = """
+import ctypes, glob, json, os, signal, socket, sys
+secret, publication, port, pid, name = sys.argv[1:]
+got = {}
+
+def attempt(function):
+    try:
+        got[function.__name__] = function()
+    except BaseException as error:
+        got[function.__name__] = type(error).__name__
+
+def write(path):
+    with open(path, "a") as file:
+        file.write("owned")
+    return "written"
+
+@attempt
+def read_secret(): return open(secret).read()
+@attempt
+def write_secret(): return write(secret)
+@attempt
+def write_publication(): return write(publication + "/data.csv")
+@attempt
+def new_in_publication(): return write(publication + "/new")
+@attempt
+def remove_publication(): return os.remove(publication + "/data.csv")
+@attempt
+def read_publication(): return open(publication + "/data.csv").read()
+@attempt
+def through_a_link(): return write("link")
+@attempt
+def read_through_a_link(): return open("link").read()
+@attempt
+def through_a_folder(): return os.listdir("linked")
+@attempt
+def through_proc(): return open("/proc/%s/root%s" % (pid, secret)).read()
+@attempt
+def etc(): return write("/etc/beambook")
+@attempt
+def shadow(): return open("/etc/shadow").read()
+@attempt
+def usr(): return write("/usr/beambook")
+@attempt
+def root(): return write("/beambook")
+@attempt
+def device(): return write("/dev/beambook")
+@attempt
+def machine(): return open("/proc/sys/kernel/core_pattern", "w").name
+@attempt
+def sysrq(): return open("/proc/sysrq-trigger", "w").name
+@attempt
+def software(): return write(sys.prefix + "/beambook")
+@attempt
+def connect(): return socket.create_connection(("127.0.0.1", int(port)), 5).recv(10)
+@attempt
+def outside(): return socket.create_connection(("192.0.2.1", 80), 5)
+@attempt
+def unnamed():
+    own = socket.socket(socket.AF_UNIX)
+    own.connect("\\0" + name)
+    return "connected"
+@attempt
+def kill(): return os.kill(int(pid), 9)
+@attempt
+def others(): return sorted(p for p in os.listdir("/proc") if p.isdigit() and int(p) > 10)
+@attempt
+def namespace():
+    return ctypes.CDLL(None).unshare(0x10000000) or "made"
+@attempt
+def mount():
+    return ctypes.CDLL(None).mount(b"none", b"/tmp", b"tmpfs", 0, None) or "mounted"
+@attempt
+def keys(): return glob.glob("/root/.ssh/*") + glob.glob("/home/*/.ssh/*")
+@attempt
+def privileges():
+    return [s for s in open("/proc/self/status") if s.startswith("Cap") and int(s.split()[1], 16)]
+got["shared memory"] = os.statvfs("/dev/shm").f_blocks * os.statvfs("/dev/shm").f_frsize
+write("/tmp/" + name)
+write("/dev/shm/" + name)
+if os.fork() == 0:  # a daemon
+    os.setsid()
+    if os.fork() == 0:
+        os.execv(sys.executable, [sys.executable, "-c", "import time; time.sleep(60)", name])
+    os._exit(0)
+os.wait()
+print(json.dumps(got, default=repr))
+"""
+NOTHING = (
+    "read_secret", "write_secret", "write_publication", "new_in_publication",
+    "remove_publication", "through_a_link", "read_through_a_link", "through_a_folder",
+    "through_proc", "etc", "shadow", "usr", "root", "device", "machine", "sysrq", "software",
+    "connect", "outside", "unnamed", "kill",
+)  # fmt: skip
+ERRORS = {"FileNotFoundError", "PermissionError", "OSError", "ConnectionRefusedError",
+          "ProcessLookupError"}  # fmt: skip
+
+
+@pytest.fixture
+def box_of():
+    def box_of(work, **options):
+        box = sandbox(work, **options)
+        if box.kind != "bubblewrap":
+            pytest.skip(box.why)
+        return box
+
+    return box_of
+
+
+@pytest.fixture
+def folders(tmp_path):
+    for name in ("work", "private", "home", "publication"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "home" / "secret").write_text("secret")
+    (tmp_path / "publication" / "data.csv").write_text("1,2")
+    (tmp_path / "work" / "link").symlink_to(tmp_path / "home" / "secret")
+    (tmp_path / "work" / "linked").symlink_to(tmp_path / "home")
+    return tmp_path
+
+
+def run(box, code, *arguments, private, cwd=None):
+    cwd = cwd or box.work
+    command = box.argv([sys.executable, "-c", code, *arguments], cwd=cwd, private=private)
+    return subprocess.run(
+        command, env=box.env(private), capture_output=True, text=True, check=False, cwd=cwd
+    )
+
+
+def test_hostile_code_gets_nothing(folders, box_of):
+    name = f"beambook-{os.getpid()}-{folders.name}"
+    box = box_of(folders / "work", readable=[folders / "publication"])
+    with (
+        socket.create_server(("127.0.0.1", 0)) as server,
+        socket.socket(socket.AF_UNIX) as unnamed,
+        subprocess.Popen(["sleep", "600"]) as victim,
+    ):
+        unnamed.bind(f"\0{name}")
+        unnamed.listen()
+        port = str(server.getsockname()[1])
+        paths = (str(folders / "home" / "secret"), str(folders / "publication"))
+        done = run(box, ATTEMPTS, *paths, port, str(victim.pid), name, private=folders / "private")
+        assert victim.poll() is None
+        victim.kill()
+    assert done.returncode == 0, done.stderr
+    got = json.loads(done.stdout)
+    assert {each: got[each] for each in NOTHING if got[each] not in ERRORS} == {}
+    assert got["read_publication"] == "1,2"
+    assert (got["others"], got["keys"], got["privileges"]) == ([], [], [])
+    assert (got["namespace"], got["mount"]) == (-1, -1)
+    assert got["shared memory"] <= psutil.virtual_memory().total / 4
+    assert (folders / "home" / "secret").read_text() == "secret"
+    assert [each.name for each in (folders / "publication").iterdir()] == ["data.csv"]
+    assert not Path("/tmp", name).exists()
+    assert not Path("/dev/shm", name).exists()
+    daemons = [p.pid for p in psutil.process_iter(["cmdline"]) if name in (p.info["cmdline"] or ())]
+    assert daemons == []
+
+
+def test_the_network_is_there_if_it_is_asked_for(folders, box_of):
+    box = box_of(folders / "work", network=True)
+    assert "network" in box.lets
+    code = "import socket, sys; socket.create_connection(('127.0.0.1', int(sys.argv[1])), 5)"
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        done = run(box, code, str(server.getsockname()[1]), private=folders / "private")
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_folder_inside_of_what_is_only_read_may_be_changed(folders, box_of):
+    inner = folders / "publication" / "work"
+    inner.mkdir()
+    box = box_of(inner, readable=[folders / "publication"])
+    code = "open('new', 'w').write('x'); open('../data.csv', 'a')"
+    done = run(box, code, private=folders / "private")
+    assert "Read-only file system: '../data.csv'" in done.stderr
+    assert (inner / "new").exists()
+
+
+def test_a_folder_is_there_under_every_name_that_was_given(folders, box_of):
+    (folders / "alias").symlink_to(folders / "work")
+    box = box_of(folders / "alias")
+    code = "import os; open('a', 'w'); print(os.listdir(os.path.realpath('.')))"
+    done = run(box, code, private=folders / "private")
+    assert "'a'" in done.stdout, done.stderr
+
+
+def test_without_bubblewrap_a_folder_is_what_is_left_and_says_so(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    box = sandbox(tmp_path, readable=[tmp_path])
+    assert (box.kind, box.why) == ("folder", "bubblewrap is not installed")
+    assert not box.confines
+    assert box.watched == (tmp_path,)
+
+
+def test_bubblewrap_that_may_not_work_here_says_why(tmp_path):
+    program = tmp_path / "bwrap"
+    program.write_text(
+        "#!/bin/sh\necho 'bwrap: No permissions to create new namespace' >&2\nexit 1"
+    )
+    program.chmod(0o755)
+    assert why_not(str(program)) == (
+        "bubblewrap does not work here: No permissions to create new namespace"
+    )
+
+
+def test_what_is_not_there_cannot_be_seen(tmp_path):
+    with pytest.raises(EnvironmentProblem, match="is not there"):
+        sandbox(tmp_path, readable=[tmp_path / "data"])
+
+
+class TestInterpreter:
+    def test_links_and_virtual_environments_are_followed_without_running_them(self, tmp_path):
+        base = tmp_path / "base"
+        env = tmp_path / "env"
+        for folder in (base / "bin", env / "bin"):
+            folder.mkdir(parents=True)
+        (base / "bin" / "python3").write_text("#!/bin/sh\ntouch /tmp/was-run")
+        (tmp_path / "by-version").symlink_to(base)
+        (env / "bin" / "python").symlink_to(tmp_path / "by-version" / "bin" / "python3")
+        home = tmp_path / "by-version" / "bin"
+        (env / "pyvenv.cfg").write_text(f"home = {home}\nversion = 3.9")
+        found = folders_of(env / "bin" / "python")
+        assert {env, base, tmp_path / "by-version"} <= set(found)
+
+    def test_a_home_is_never_opened(self, tmp_path, monkeypatch):
+        monkeypatch.setenv("HOME", str(tmp_path))
+        python = tmp_path / "bin" / "python"
+        python.parent.mkdir()
+        python.touch()
+        with pytest.raises(EnvironmentProblem, match="would see all of"):
+            folders_of(python)
+
+    def test_no_python(self, tmp_path):
+        with pytest.raises(EnvironmentProblem, match="There is no Python"):
+            folders_of(tmp_path / "python")
