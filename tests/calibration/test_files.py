@@ -27,7 +27,7 @@ from beambook.calibration import (
 from beambook.calibration._files.packing import Packer
 from beambook.calibration._files.raw import RawFile
 from beambook.errors import DamagedFile, DataError, ParameterError, RunNotFound
-from beambook.testing import HalfWrittenFile, MissingSequence, TruncatedFile, make_run
+from beambook.testing import BadTrainIds, HalfWrittenFile, MissingSequence, TruncatedFile, make_run
 
 NAME = "AGIPD00-S00000.h5"
 SHAPE = (512, 128)
@@ -209,6 +209,18 @@ def test_chosen_frames_are_written_and_the_others_counted(raw, pixels, tmp_path)
     assert done.complete  # what nobody asked for is not missing
     shown = sample(done)
     np.testing.assert_array_equal(shown.raw, expected)
+
+
+@pytest.mark.filterwarnings("ignore:.*duplicated trains")
+@pytest.mark.parametrize("kind", ["duplicate", "zero"])
+def test_frames_of_trains_without_a_sound_id_are_counted(kind, tmp_path):
+    fault = BadTrainIds("AGIPD00", [1], kind)
+    run = tmp_path / "raw/r0009"
+    make_run(run, run=9, agipd=1, trains=4, pulses=2, frames=2, camera=None, faults=[fault])
+    done = correct_file(next(run.glob("*AGIPD00*")), tmp_path / "out", simple)
+    assert (done.frames_in, done.frames) == (8, 6)
+    assert done.left_out == {"of trains with a doubtful or repeated id": 2}
+    assert not done.complete
 
 
 def test_where_no_frame_is_chosen_there_is_no_file(raw, tmp_path):

@@ -8,6 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,6 +20,8 @@ from beambook.errors import DataError, ParameterError
 __all__ = ["Block", "RawFile"]
 
 Ints = NDArray[np.int64]
+OLD_INDEX = ("first", "last", "status")  # of format 0.5
+DOUBTFUL = "of trains with a doubtful or repeated id"
 
 
 @dataclass(frozen=True)
@@ -100,7 +103,8 @@ class RawFile:
         if parallel_gain and module.form.kind != "LPD":
             raise ParameterError(f"{module.detector} has no parallel gain; only LPD has it")
         stages = 3 if parallel_gain else 1
-        return _chosen(run, module, choice, Channels.of(run, module), stages)
+        found = _chosen(run, module, choice, Channels.of(run, module), stages)
+        return found._with_doubtful(_indexed(Path(path), module) * found.per_row // stages)
 
     @property
     def per_row(self) -> int:
@@ -196,6 +200,13 @@ class RawFile:
         found: Channel = self.run[self.module.name, f"{self.module.form.group}.{key}"]
         return found
 
+    def _with_doubtful(self, frames: int) -> RawFile:
+        """The same, told how many frames the whole index promises: some trains have no sound id."""
+        number = frames - self.frames_in
+        if number <= 0:
+            return self
+        return replace(self, frames_in=frames, left_out={**self.left_out, DOUBTFUL: number})
+
     def without(self, trains: NDArray[np.uint64], reason: str) -> RawFile:
         """The same without some trains, which are counted."""
         lost = np.isin(self.run.train_ids, trains)
@@ -257,6 +268,19 @@ class Channels:
         for each in (self.pixels, self.cells, *self.others):
             found &= each.data_counts(labelled=False) == self.promised
         return found
+
+
+def _indexed(path: Path, module: ModuleSource) -> int:
+    """Rows by the index of the file, of all its trains, whatever their ids; 0 if it is damaged."""
+    try:
+        with h5py.File(path) as file:
+            index = file[f"INDEX/{module.name}/{module.form.group}"]
+            if "count" in index:
+                return int(index["count"][:].sum())
+            first, last, status = (index[name][:].astype(int) for name in OLD_INDEX)
+            return int(((last - first + 1) * (status > 0)).sum())
+    except (OSError, KeyError, RuntimeError):
+        return 0
 
 
 def _rows_of_stages(rows: Ints, stages: int) -> Ints:
