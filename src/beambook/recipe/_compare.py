@@ -25,6 +25,8 @@ from beambook.recipe._verdict import CellVerdict, OutputVerdict, Verdict, worst
 __all__ = ["compare"]
 
 PRECISE = 3  # numbers that agree to their last digit and so speak against rounding noise
+AMPLIFIED = 1e3  # times the noise that was seen may another number have …
+RARE = 1e-2  # … and more than this share of the last digit, to be rounded otherwise
 
 
 def compare(executed: Any, reference: Any, *, rtol: float = 1e-6, atol: float = 0.0) -> Verdict:
@@ -75,6 +77,8 @@ def compare(executed: Any, reference: Any, *, rtol: float = 1e-6, atol: float = 
         reference_times=(*theirs.times, time.time()),
         guess=not mine.times,
         words=tuple(zip(mine.names, theirs.names, strict=False)),
+        folders=mine.folders,
+        reference_folders=theirs.folders,
     )
     drafts = _drafts(cells_of(mine.notebook), cells_of(theirs.notebook), context)
     _judge_roundings(drafts)
@@ -98,6 +102,7 @@ class _Side:
     name: str
     times: tuple[float, ...]
     names: tuple[str, ...]
+    folders: tuple[str, ...]
 
     @classmethod
     def of(cls, thing: Any) -> _Side:
@@ -112,7 +117,8 @@ class _Side:
         if path is not None:
             times = (*times, path.stat().st_mtime)
         name = str(path) if path else title_of(notebook, "notebook")
-        return cls(notebook, name, times, _names(path))
+        record = _record_beside(path)
+        return cls(notebook, name, times, _names(record), _folders(path, record))
 
 
 def _path_of(thing: Any) -> Path:
@@ -150,13 +156,27 @@ def _moments(values: Iterable[Any]) -> Iterable[float]:
         yield moment.timestamp()
 
 
-def _names(path: Path | None) -> tuple[str, ...]:
-    """Host and user of an execution, from the ``execution.json`` beside its notebook."""
+def _record_beside(path: Path | None) -> Mapping[str, Any]:
+    """The ``execution.json`` beside a notebook; empty where there is none."""
     try:
         record = json.loads((path.parent / "execution.json").read_bytes()) if path else {}
     except (OSError, ValueError):
-        return ()
-    return tuple(str(record.get(name, "")) for name in ("host", "user"))
+        return {}
+    return record if isinstance(record, dict) else {}
+
+
+def _names(record: Mapping[str, Any]) -> tuple[str, ...]:
+    """Host and user of an execution."""
+    return tuple(str(record.get(name, "")) for name in ("host", "user")) if record else ()
+
+
+def _folders(path: Path | None, record: Mapping[str, Any]) -> tuple[str, ...]:
+    """Where the kernel may have worked: longest first, for one may be within another."""
+    recipe = record.get("recipe")
+    source = recipe.get("path") if isinstance(recipe, dict) else None
+    files = [file for file in (path and path.absolute(), source and Path(str(source))) if file]
+    folders = {str(file.parent) for file in files if len(file.parts) > 2}
+    return tuple(sorted(folders, key=len, reverse=True))
 
 
 @dataclass
@@ -174,14 +194,21 @@ class _Draft:
 
     def verdict(self) -> CellVerdict:
         outputs = tuple(OutputVerdict.of(t, name=n, claim=c) for t, n, c in self.tallies)
+        status = worst(output.status for output in outputs)
+        if status != "different" and any(map(_unseen, outputs)):
+            status = "not comparable"  # what is printed beside a picture does not speak for it
         return CellVerdict(
             number=self.cell.number,
             heading=self.cell.heading,
-            status=worst(output.status for output in outputs),
+            status=status,
             outputs=outputs,
             notes=tuple(self.notes),
             claim=self.cell.claim or any(output.claim for output in outputs),
         )
+
+
+def _unseen(output: OutputVerdict) -> bool:
+    return output.status == "not comparable" and output.evidence in ("figure", "picture")
 
 
 def _drafts(mine: list[Cell], theirs: list[Cell], context: Context) -> list[_Draft]:
@@ -227,7 +254,12 @@ def _draft(
         _keep_errors(value, draft)
     else:
         reading = readings[id(value)]
-        here = replace(context, unordered=reading.unordered)
+        here = replace(
+            context,
+            unordered=reading.unordered,
+            racing=reading.racing,
+            columns=reading.columns,
+        )
         for a, b in paired(value.outputs, reference.outputs):
             name, claim = _result_of(b or a)
             draft.tallies.append((compare_outputs(a, b, here, reading), name, claim))
@@ -275,16 +307,18 @@ def _judge_roundings(drafts: list[_Draft]) -> None:
     """Decide what one unit in the last printed digit is.
 
     Where other numbers differ within their tolerance, the two executions round otherwise, and
-    so does this number. Where at least three others agree to seven digits or more, nothing
-    rounds otherwise: it is a difference. Where nothing tells, it is rounding.
+    so may this number, if their noise can reach its last digit. Where at least three others agree
+    to seven digits or more, nothing rounds otherwise: it is a difference. Where nothing tells,
+    it is rounding.
     """
     tallies = [tally for draft in drafts for tally, _, _ in draft.tallies]
-    noisy = sum(tally.noisy for tally in tallies)
+    noise = max((tally.noise for tally in tallies), default=0.0)
     precise = sum(tally.precise for tally in tallies)
     for tally in tallies:
         for found in tally.roundings:
-            if noisy == 0 and precise >= PRECISE:
-                tally.notes.append("one unit in the last digit, while other numbers agree exactly")
+            reached = noise * AMPLIFIED >= RARE * (found.relative or 0.0)
+            if precise >= PRECISE and not (noise and reached):
+                tally.notes.append("one unit in the last digit, while other numbers agree")
                 _, change = found.line(), found.relative
                 tally.differ(
                     found.where,

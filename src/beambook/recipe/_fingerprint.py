@@ -308,7 +308,8 @@ def _artists(artists: list[Any], store: Store) -> list[dict[str, Any]]:
     groups: dict[str, list[Any]] = {}
     for artist in artists:
         if artist.get_visible():
-            groups.setdefault(_kind(artist), []).append(artist)
+            kind = "rectangle" if _sides(artist) else _kind(artist)
+            groups.setdefault(kind, []).append(artist)
     described = []
     for kind, members in groups.items():
         if kind == "rectangle":
@@ -403,7 +404,9 @@ def _line(line: Any) -> dict[str, Any]:
     else:
         numbers = {"x": _typed(line, "x"), "y": _typed(line, "y")}
     style = f"{to_hex(line.get_color())} {line.get_linestyle()} {line.get_marker()}"
-    return {**_label(line), "numbers": numbers, "style": style}
+    steps = line.get_drawstyle()
+    kind = {"type": f"line, {steps}"} if steps != "default" else {}
+    return {**kind, **_label(line), "numbers": numbers, "style": style}
 
 
 def _typed(line: Any, name: str) -> Any:
@@ -478,7 +481,9 @@ def _geometry(collection: Any) -> dict[str, Any]:
     if placed and "points" not in numbers and "u" not in numbers:
         numbers["offsets"] = offsets
     if not placed and not {"faces", "segments", "coordinates"} & set(numbers):
-        numbers["paths"] = _flat([path.vertices for path in collection.get_paths()])
+        # Where the labels of contours stand, their lines are cut: by each Matplotlib elsewhere.
+        name = "paths beside labels" if getattr(collection, "labelTexts", ()) else "paths"
+        numbers[name] = _flat([path.vertices for path in collection.get_paths()])
     sizes = collection.get_sizes() if hasattr(collection, "get_sizes") else ()
     if len(sizes) > 1 and placed:
         numbers["sizes"] = sizes
@@ -501,7 +506,7 @@ def _flat(parts: Any) -> Any:
 def _rectangles(members: list[Any], store: Store) -> list[dict[str, Any]]:
     import numpy as np
 
-    sides = [(*r.get_xy(), r.get_width(), r.get_height(), r.get_angle()) for r in members]
+    sides = [_sides(member) for member in members]
     columns = np.asarray(sides, dtype=float).T
     numbers = dict(zip(("x", "y", "width", "height"), columns[:4]))
     if columns[4].any():
@@ -511,6 +516,18 @@ def _rectangles(members: list[Any], store: Store) -> list[dict[str, Any]]:
         numbers["own colours"] = colours
     kept = {name: _kept(store, values) for name, values in numbers.items()}
     return [{"kind": "rectangle", "count": len(members), "numbers": kept}]
+
+
+def _sides(artist: Any) -> tuple[float, ...]:
+    """Corner, width, height and angle of a rectangle, which may be drawn as a polygon."""
+    if _is(artist, "Rectangle"):
+        width, height = artist.get_width(), artist.get_height()
+        return (*artist.get_xy(), width, height, artist.get_angle())
+    corners = artist.get_xy() if _is(artist, "Polygon") and hasattr(artist, "get_xy") else ()
+    xs, ys = (sorted({float(corner[i]) for corner in corners}) for i in (0, 1))
+    if len(corners) != 5 or len(xs) != 2 or len(ys) != 2:
+        return ()
+    return (xs[0], ys[0], xs[1] - xs[0], ys[1] - ys[0], 0.0)
 
 
 def _patch(patch: Any) -> dict[str, Any]:
@@ -586,8 +603,9 @@ def polars_table(frame: Any) -> dict[str, Any]:
 
 
 def _resource(keys: list[str], fields: list[Any], rows: int) -> dict[str, Any]:
-    schema = [{"name": k, "type": _type(f)} for k, f in zip(keys, fields)]
+    schema = [{"name": k, "type": _type(f), **_order(f)} for k, f in zip(keys, fields)]
     own: dict[str, Any] = {"version": 1, "rows": rows, "columns": len(keys)}
+    own["library"] = _library(type(fields[-1]).__module__.split(".")[0]) if fields else ""
     whole = rows * len(keys) <= CELLS
     wanted = keys[: max(1, CELLS // (2 * EDGE_ROWS))]
     shown = range(rows) if whole else [*range(EDGE_ROWS), *range(rows - EDGE_ROWS, rows)]
@@ -620,6 +638,14 @@ def _type(field: Any) -> str:
         if kind.startswith(start):
             return name
     return "string"
+
+
+def _order(field: Any) -> dict[str, Any]:
+    """Categories, where their order is said to mean something."""
+    kind = field.dtype
+    if not getattr(kind, "ordered", False):
+        return {}
+    return {"constraints": {"enum": [_plain(v) for v in kind.categories[:200]]}, "ordered": True}
 
 
 _TABLE_TYPES = (
@@ -679,7 +705,8 @@ def array(values: Any) -> dict[str, Any]:
     """MIME bundle of a numpy array, where its text would leave numbers out."""
     if values.dtype.kind not in "biufcmM" or values.size < 2:
         return {}
-    return {VALUES: {"version": 1, "arrays": {"": pack_one(values, CELLS)}}}
+    arrays = {"": pack_one(values, CELLS)}
+    return {VALUES: {"version": 1, "library": _library("numpy"), "arrays": arrays}}
 
 
 def labelled(thing: Any) -> dict[str, Any]:
@@ -698,7 +725,8 @@ def labelled(thing: Any) -> dict[str, Any]:
     described = {"": thing, **inner}
     notes = [f"{n}.{k} = {v}" for n, each in described.items() for k, v in each.attrs.items()]
     attrs = [_cut(str(note)) for note in notes[:ITEMS]]
-    return {VALUES: {"version": 1, "arrays": arrays, "lazy": lazy, "attrs": attrs}}
+    document = {"version": 1, "library": _library("xarray"), "arrays": arrays}
+    return {VALUES: {**document, "lazy": lazy, "attrs": attrs}}
 
 
 _TYPES: tuple[tuple[str, str, Any], ...] = (

@@ -11,6 +11,7 @@ __all__ = ["Number", "compare_numbers"]
 PRECISE = 7  # significant digits that show rounding noise where there is any
 FEW = 1e-2  # a last digit worth more than this fraction of the number is never mere rounding
 LONGEST = 4000  # characters of what is taken for a number
+FLIP = 0.01  # of the last digit: noise that is thought of where one such digit differs
 LIKELY = 0.1  # share of values that noise of rtol would carry over a rounding border
 
 
@@ -92,6 +93,9 @@ def compare_numbers(
     unit = max(a.unit, b.unit)
     if step == 0:
         tally.same(precise=a.precise or b.precise)
+    elif step <= 1.001 * unit and tolerance.near(a.value, b.value):
+        change = relative(a.value, b.value)
+        tally.within(change, noise=FLIP * change)
     elif tolerance.near(a.value, b.value) or max(abs(a.value), abs(b.value)) <= floor:
         tally.within(relative(a.value, b.value))
     elif coarse and a.unit != b.unit and step <= 0.501 * unit:

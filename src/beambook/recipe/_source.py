@@ -49,6 +49,13 @@ _THROUGH = {
     "tuple",
 }
 _THROUGH |= {"timedelta", "divmod", "max", "min", "sum", "reversed", "enumerate", "zip", "print"}
+_PARALLEL = {"Thread", "ThreadPool", "Pool", "Parallel", "ThreadPoolExecutor", "gather"}
+_PARALLEL |= {"ProcessPoolExecutor", "as_completed", "imap_unordered", "to_thread"}
+_WRITES = {"title", "suptitle", "xlabel", "ylabel", "text", "figtext", "annotate", "legend"}
+_WRITES |= {"set_title", "set_xlabel", "set_ylabel", "set_zlabel", "set_label", "set_text"}
+_WRITTEN = {"title", "label", "labels", "xlabel", "ylabel", "zlabel", "names", "s"}
+_LOGGED = {"asctime", "created", "msecs", "process", "processName", "relativeCreated"}
+_LOGGED |= {"thread", "threadName", "pathname", "taskName"}
 _SHELL = re.compile(
     r"[!%]\s*(?:date|pwd|hostname|whoami|uname|uptime|ps|top|free|df|ls|env|nvidia-smi|lscpu|id|"
     r"(?:python\d? -m )?pip|conda|mamba|uv|git|wget|curl|apt(?:-get)?|who|timeit|time|load_ext|"
@@ -74,6 +81,12 @@ class Reading:
         The value of the last expression is volatile.
     unordered : bool
         Something is shown in the order of a set or of a folder.
+    racing : bool
+        Something runs in several threads or processes.
+    drawn : bool
+        Something volatile is written into a figure.
+    columns : frozenset of str
+        Columns of tables, here or in a cell before, that hold something volatile.
     """
 
     patterns: tuple[re.Pattern[str], ...] = ()
@@ -82,6 +95,9 @@ class Reading:
     prints: int = 0
     result: bool = False
     unordered: bool = False
+    racing: bool = False
+    drawn: bool = False
+    columns: frozenset[str] = frozenset()
 
     def scrub(self, text: str) -> tuple[str, int]:
         """Printed `text` without its volatile parts, and how many there were."""
@@ -117,6 +133,7 @@ class _Reader:
         self.names: dict[str, str] = {}
         self.imports: dict[str, str] = {}
         self.everywhere: list[re.Pattern[str]] = []
+        self.columns: set[str] = set()
 
     def read(self, source: str) -> Reading:
         lines = [line for line in source.split("\n") if line.strip()]
@@ -143,6 +160,9 @@ class _Reader:
             node.iter for node in ast.walk(tree) if isinstance(node, (ast.For, ast.comprehension))
         )
         loose = any(self._kind(each) == UNORDERED for each in loops)
+        calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+        self.everywhere += [p for call in calls for p in _log_patterns(call)]
+        self._note_columns(tree)
         return Reading(
             patterns=tuple(dict.fromkeys([*local, *self.everywhere])),
             every_line=bool(shown) and len(bare) == len(shown),
@@ -150,7 +170,28 @@ class _Reader:
             prints=len(shown),
             result=kind == VOLATILE,
             unordered=loose or kind == UNORDERED or any(p.unordered for p in prints),
+            racing=any(self._dotted(call.func).split(".")[-1] in _PARALLEL for call in calls),
+            drawn=any(map(self._draws, calls)),
+            columns=frozenset(self.columns),
         )
+
+    def _draws(self, call: ast.Call) -> bool:
+        """Whether a call writes something volatile into a figure."""
+        named = [word.value for word in call.keywords if word.arg in _WRITTEN]
+        own = call.args if self._dotted(call.func).split(".")[-1] in _WRITES else []
+        return self._kind_of_any([*named, *own]) == VOLATILE
+
+    def _note_columns(self, tree: ast.Module) -> None:
+        """``{"seconds": [time.time() - t0]}`` and ``frame["seconds"] = …``."""
+        for node in ast.walk(tree):
+            pairs: list[tuple[ast.expr | None, ast.expr]] = []
+            if isinstance(node, ast.Dict):
+                pairs = list(zip(node.keys, node.values, strict=True))
+            elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Subscript):
+                pairs = [(node.targets[0].slice, node.value)]
+            for key, value in pairs:
+                if isinstance(key, ast.Constant) and self._kind(value) == VOLATILE:
+                    self.columns.add(str(key.value))
 
     # Statements
 
@@ -167,6 +208,7 @@ class _Reader:
             self._assign(node.target, kind)
         elif isinstance(node, ast.Expr):
             prints.extend(self._print(node.value, depth))
+            self._append(node.value)
         self._blocks(node, prints, depth)
 
     def _blocks(self, node: ast.AST, prints: list[_Print], depth: int) -> None:
@@ -201,6 +243,14 @@ class _Reader:
             for each in target.elts:
                 self._assign(each, kind)
 
+    def _append(self, node: ast.expr) -> None:
+        """A list to which something volatile is added becomes volatile."""
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            whole = node.func.value
+            grows = node.func.attr == "append" and isinstance(whole, ast.Name)
+            if grows and self._kind_of_any(node.args) == VOLATILE:
+                self._assign(whole, VOLATILE)
+
     # Expressions
 
     def _kind(self, node: ast.expr | None) -> str | None:
@@ -218,7 +268,7 @@ class _Reader:
             return UNORDERED
         if isinstance(node, (ast.ListComp, ast.GeneratorExp)):
             loose = [self._kind(g.iter) for g in node.generators]
-            return UNORDERED if UNORDERED in loose else None
+            return self._kind(node.elt) or (UNORDERED if UNORDERED in loose else None)
         return self._kind_of_parts(node)
 
     def _kind_of_parts(self, node: ast.expr | None) -> str | None:
@@ -307,7 +357,7 @@ class _Reader:
     def _percent(self, node: ast.BinOp) -> list[str | bool | None]:
         if not (isinstance(node.left, ast.Constant) and isinstance(node.left.value, str)):
             return [True if self._kind(node) == VOLATILE else None]
-        values = node.right.elts if isinstance(node.right, ast.Tuple) else [node.right]
+        values = node.right.elts if isinstance(node.right, ast.Tuple) else [node.right] * 9
         texts = re.split(r"%(?:\(\w+\))?[-+ #0]*[\d.]*[a-zA-Z]", node.left.value)
         pieces: list[str | bool | None] = [texts[0].replace("%%", "%")]
         for i, text in enumerate(texts[1:]):
@@ -348,6 +398,17 @@ def _is_format(node: ast.Call) -> bool:
         and isinstance(node.func.value, ast.Constant)
         and isinstance(node.func.value.value, str)
     )
+
+
+def _log_patterns(call: ast.Call) -> Iterator[re.Pattern[str]]:
+    """Lines of a log by its format: process, thread and time are volatile."""
+    words = [word.value for word in call.keywords if word.arg in ("format", "fmt")]
+    for given in (*words, *call.args[:1]):
+        text = given.value if isinstance(given, ast.Constant) else None
+        if isinstance(text, str) and "%(message)" in text:
+            parts = re.split(r"%\((\w+)\)[-+ #0]*[\d.]*[a-zA-Z]", text)
+            pieces = [p if i % 2 == 0 else p in _LOGGED or None for i, p in enumerate(parts)]
+            yield _pattern(pieces)
 
 
 def _pattern(pieces: Sequence[str | bool | None]) -> re.Pattern[str]:

@@ -12,6 +12,7 @@ from beambook.recipe._align import aligned, opcodes
 from beambook.recipe._arrays import compare_arrays
 from beambook.recipe._tally import Tally, Tolerance
 from beambook.recipe._text import Context, compare_texts
+from beambook.recipe._versions import MISSING
 
 __all__ = ["Page", "compare_html", "compare_tables", "read_page"]
 
@@ -31,10 +32,12 @@ def compare_tables(value: Document, reference: Document, tally: Tally, context: 
         context = replace(context, tolerance=Tolerance(given.rtol, max(given.atol, 1e-10)))
     names = [_names(document) for document in (value, reference)]
     common = _compare_columns(names[0], names[1], tally)
+    _compare_orders(value, reference, tally)
     key = _key(reference, common)
     rows = [[dict(row) for row in document.get("data", ())] for document in (value, reference)]
+    tally.ignored += len(context.columns.intersection(common))
     for where, a, b in _matched_rows(rows[0], rows[1], key, tally):
-        for name in common:
+        for name in (name for name in common if name not in context.columns):
             _compare_cell(a.get(name), b.get(name), tally, context, f"{where}, column {name!r}")
     sizes = [_rows(document) for document in (value, reference)]
     if sizes[0] != sizes[1]:
@@ -67,6 +70,22 @@ def _compare_columns(mine: list[str], theirs: list[str], tally: Tally) -> list[s
         tally.differ("order of columns", ", ".join(moved), ", ".join(common))
     tally.same(len(common))
     return common
+
+
+def _compare_orders(value: Document, reference: Document, tally: Tally) -> None:
+    """Order of categories, where both say that it counts or not."""
+    one, two = (
+        {str(f.get("name")): f for f in document.get("schema", {}).get("fields", ())}
+        for document in (value, reference)
+    )
+    for name in two:
+        if name in one and (one[name].get("ordered") or two[name].get("ordered")):
+            enums = (d[name].get("constraints", {}).get("enum") for d in (one, two))
+            tally.word(f"categories of column {name!r}", *(_joined(enum) for enum in enums))
+
+
+def _joined(names: Any) -> str:
+    return " < ".join(map(str, names or ("not in order",)))
 
 
 def _key(document: Document, common: Sequence[str]) -> list[str]:
@@ -149,7 +168,7 @@ def _date(text: str) -> str:
 def _compare_digests(a: Document, b: Document, tally: Tally, context: Context) -> None:
     """Long tables: each column as an array."""
     one, two = (d.get("beambook", {}).get("digest", {}) for d in (a, b))
-    for name in (name for name in two if name in one):
+    for name in (name for name in two if name in one and name not in context.columns):
         where = f"column {name!r}"
         if "shape" in one[name] and "shape" in two[name]:
             compare_arrays(one[name], two[name], tally, context.tolerance, where)
@@ -257,7 +276,11 @@ def _compare_grid(
             heads = theirs[0] if len(theirs[0]) == len(b) else [""] * len(b)
             for k, (x, y) in enumerate(zip(a, b, strict=True)):
                 place = f"{where}row {b[0] or j}, column {heads[k] or k}"
-                compare_texts(x, y, tally, context, where=place)
+                if (heads[k] in context.columns and j) or {x, y} <= MISSING:
+                    tally.ignored += x != y
+                    tally.same()
+                else:
+                    compare_texts(x, y, tally, context, where=place)
 
 
 Pair = tuple[int, list[str] | None, int, list[str] | None]

@@ -82,6 +82,8 @@ class Tally:
         Of these, numbers known to seven digits or better that agree to the last one.
     noisy : int
         Numbers that differ within their tolerance.
+    worst, noise : float
+        Largest relative difference of all; of those within their tolerance.
     ignored : int
         Volatile parts that were left out: times, addresses …
     count : int
@@ -101,6 +103,7 @@ class Tally:
     ignored: int = 0
     count: int = 0
     worst: float = 0.0
+    noise: float = 0.0
     differences: list[Difference] = field(default_factory=list)
     roundings: list[Difference] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -112,8 +115,9 @@ class Tally:
         self.compared += count
         self.precise += precise
 
-    def within(self, relative: float = 0.0) -> None:
-        """A number differs within its tolerance."""
+    def within(self, relative: float = 0.0, *, noise: float | None = None) -> None:
+        """A number differs within its tolerance; `noise` where that shows less than all of it."""
+        self.noise = max(self.noise, relative if noise is None else noise)
         self.compared += 1
         self.noisy += 1
         self.worst = max(self.worst, relative)
@@ -159,6 +163,7 @@ class Tally:
         for name in ("compared", "precise", "noisy", "ignored", "count"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.worst = max(self.worst, other.worst)
+        self.noise = max(self.noise, other.noise)
         self.differences = [*self.differences, *other.differences][:EXAMPLES]
         self.roundings += other.roundings
         self.notes += [note for note in other.notes if note not in self.notes]

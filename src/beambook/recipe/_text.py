@@ -14,7 +14,9 @@ from datetime import UTC, datetime
 
 from beambook.recipe._align import opcodes
 from beambook.recipe._numbers import LONGEST, Number, compare_numbers
+from beambook.recipe._paths import PATH, RANDOM_NAME, placed, same_path
 from beambook.recipe._tally import Tally, Tolerance
+from beambook.recipe._versions import unversioned
 from beambook.recipe._volatile import scrub
 
 __all__ = ["Context", "Token", "compare_texts", "tokens_of"]
@@ -38,18 +40,11 @@ _KINDS = re.compile(
     r"|\b(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]* \d\d?,? (?:19|20)\d\d\b"
     r"(?:,? \d\d:\d\d(?::\d\d)?)?)"
     r"|(?P<clock>\b\d{1,2}:\d\d:\d\d(?:[.,]\d+)?\b)"
-    r"|(?P<path>(?:(?<=file://)|(?<![\w./:~\\]))(?:~|[A-Za-z]:)?(?:/[\w.@+=%~-]+){2,}[/…]?"
-    r"|[A-Za-z]:(?:\\[\w.@+=%~-]+){2,})"
+    rf"|(?P<path>{PATH})"
     r"|(?P<word>\b0[xX][0-9a-fA-F]+\b|\b\d+(?:\.\d+){2,}\w*|[^\W\d]\w*)"
     r"|(?P<number>(?:(?<![\w)\]])[+\-−])?(?:\d+\.?\d*|\.\d+)(?:[eE][+\-]?\d+)?)"
     r"|(?P<mark>[^\w\s])|(?P<rest>\S)"
 )
-_ROOTS = frozenset(
-    "tmp var home Users root private scratch dev run mnt media opt usr work workspace workspaces "
-    "content srv data app builds gpfs beegfs asap3 afs nfs lustre cephfs project projects".split()
-)
-_TEMPORARY = re.compile(r"^(?:/private)?/(?:tmp|var/tmp|var/folders|dev/shm|run/user)(?:/|$)")
-_RANDOM_NAME = re.compile(r"(?:tmp|temp)[\w-]{4,}")
 
 
 @dataclass(frozen=True)
@@ -65,8 +60,14 @@ class Context:
         Nobody wrote down when that was: dates with a clock time count as it.
     words : tuple of tuple of str
         Pairs of names (hosts, users) that stand for each other.
+    folders, reference_folders : tuple of str
+        Where the two were executed, as far as known.
     unordered : bool
         The source prints in the order of a set or of a folder.
+    racing : bool
+        The source prints from several threads or processes: lines come in any order.
+    columns : frozenset of str
+        Columns of tables that the source fills with volatile values.
     coarse : bool
         The numbers are known to be the same; one text may show fewer digits of them.
     """
@@ -76,7 +77,11 @@ class Context:
     reference_times: tuple[float, ...] = ()
     guess: bool = False
     words: tuple[tuple[str, str], ...] = ()
+    folders: tuple[str, ...] = ()
+    reference_folders: tuple[str, ...] = ()
     unordered: bool = False
+    racing: bool = False
+    columns: frozenset[str] = frozenset()
     coarse: bool = False
 
 
@@ -106,8 +111,9 @@ def compare_texts(
     if value == reference:
         _count_identical(value, tally)
         return
-    value, ignored = scrub(value)
-    reference, _ = scrub(reference)
+    value, ignored = scrub(placed(value, context.folders))
+    reference, _ = scrub(placed(reference, context.reference_folders))
+    value, reference = unversioned(value, reference)
     tally.ignored += ignored
     pairs = _aligned(value, reference, context)
     if pairs is not None:
@@ -159,12 +165,14 @@ def _named(a: Token, b: Token, context: Context) -> bool:
         return False
     if (a.text, b.text) in context.words:
         return True
-    return bool(_RANDOM_NAME.fullmatch(a.text) and _RANDOM_NAME.fullmatch(b.text))
+    return bool(RANDOM_NAME.fullmatch(a.text) and RANDOM_NAME.fullmatch(b.text))
 
 
 def _forms(context: Context) -> Iterable[Callable[[str], str]]:
     yield lambda text: text
     yield sorted_braces
+    if context.racing:
+        yield lambda text: "\n".join(sorted(text.split("\n")))
     if context.unordered:
         yield lambda text: sorted_braces(text, also_lists=True)
         yield _sorted_words
@@ -214,7 +222,7 @@ def _agree(a: Token, b: Token, context: Context) -> bool:
     if a.kind == "date" and b.kind == "date":
         return _both_now(a.text, b.text, context)
     if a.kind == "path":
-        return _same_path(a.text, b.text)
+        return same_path(a.text, b.text)
     if a.kind == "clock":
         guessed = context.guess and not any(t.text.endswith(":00") for t in (a, b))
         return guessed or "." in a.text or _just_now(a.text, context.times)
@@ -229,17 +237,6 @@ def _just_now(clock: str, times: Iterable[float]) -> bool:
     readings = [each for moment in moments for each in (moment, moment.astimezone())]
     steps = [(shown - r.hour * 3600 - r.minute * 60 - r.second) % DAY for r in readings]
     return any(min(step, DAY - step) < MINUTES for step in steps)
-
-
-def _same_path(a: str, b: str) -> bool:
-    one, two = (p.replace("\\", "/").rstrip("/").split("/") for p in (a, b))
-    rooted = all(p[0] or p[1] in _ROOTS for p in (one, two))
-    if not rooted:
-        return False
-    if one[-1] == two[-1] or any(p.endswith(("...", "…")) for p in (a, b)):
-        return True  # of a path that was cut short nobody sees the end
-    temporary = all(_TEMPORARY.match(p) for p in (a, b)) and not ("." in one[-1] or "." in two[-1])
-    return temporary or bool(_RANDOM_NAME.match(one[-1]) and _RANDOM_NAME.match(two[-1]))
 
 
 def _epoch(a: float, b: float, context: Context) -> bool:

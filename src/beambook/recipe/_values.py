@@ -135,7 +135,7 @@ _PASSING = {
     "render_items",
     "model_id",
 }
-_NAMED_BY_CHANCE = re.compile(r"(?:data|view|layer|p|view)[-_]?[0-9a-f]{4,}|[0-9a-f]{32}")
+_NAMED_BY_CHANCE = re.compile(r"\b(?:(?:data|view|layer)[-_][0-9a-f]{4,}|[0-9a-f]{32})\b")
 
 
 def compare_json(value: Any, reference: Any, tally: Tally, context: Context, where: str) -> None:

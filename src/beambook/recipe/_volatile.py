@@ -58,6 +58,8 @@ _PARTS = tuple(
         (rf"\bmemory usage: {_NUMBER}\+? ?\w+", 0),
         (r"\b(?:Python|CPython) \d+\.\d+\.\d+[^\n]*", 0),
         (r"\bkernel-[0-9a-f-]{8,}\b", 0),
+        (r"(?<=\bThread-)\d{1,9}\b|(?<=PoolExecutor-)\d{1,9}_\d{1,9}\b", 0),
+        (r"(?<=<U)\d{1,9}(?=['> ])", 0),  # NumPy's type of texts: length of the longest
     )
 )
 
