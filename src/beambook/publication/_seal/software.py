@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from beambook.environment import Environment, capture
+from beambook.environment import Environment, capture, fetch_wheels
 from beambook.errors import PublicationError
 from beambook.events import Reporter
 from beambook.recipe import Execution
@@ -58,14 +58,13 @@ def sealed_software(
     if isinstance(wanted, Environment) or _is_frozen(wanted):
         environment = wanted if isinstance(wanted, Environment) else Environment.load(str(wanted))
         shutil.copytree(environment.path, into)
-        notes = []
-        if wheels and environment.wheels is None:
-            notes.append("the environment was frozen without wheels: they are not carried")
+        environment = Environment.load(into)
+        if wheels:
+            environment = fetch_wheels(environment, reporter=reporter)
     else:
         python = _python(wanted, executions)
         environment = capture(python, into=into, wheels=wheels, reporter=reporter)
-        notes = []
-    return _document(environment, into), [*notes, *map(str, environment.notes)]
+    return _document(environment, into), list(environment.notes)
 
 
 def _is_frozen(wanted: Any) -> bool:
