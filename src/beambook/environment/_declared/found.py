@@ -9,7 +9,7 @@ from typing import Any
 
 from beambook.errors import EnvironmentProblem
 
-__all__ = ["Found", "confined", "mapping", "read_text", "texts"]
+__all__ = ["Found", "confined", "entries", "mapping", "read_text", "texts"]
 
 MOST_BYTES = 20_000_000  # a uv.lock of a thousand packages has two
 
@@ -80,6 +80,13 @@ def confined(path: Path, root: Path) -> bool:
 def mapping(value: Any) -> Mapping[str, Any]:
     """`value` if it is a mapping, else an empty one: a foreign file can say anything."""
     return value if isinstance(value, Mapping) else {}
+
+
+def entries(value: Any) -> tuple[Mapping[str, Any], ...]:
+    """The mappings of a list, and nothing else."""
+    if not isinstance(value, list):
+        return ()
+    return tuple(each for each in value if isinstance(each, Mapping))
 
 
 def texts(value: Any) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from beambook.environment._declared.found import mapping, texts
+from beambook.environment._declared.found import entries, mapping, texts
 
 __all__ = ["dates_of", "notebooks_in", "python_of"]
 
@@ -57,8 +57,8 @@ def _python(notebook: Mapping[str, Any]) -> str:
 
 
 def _days(notebook: Mapping[str, Any]) -> Iterator[date]:
-    for cell in notebook.get("cells") or ():
-        known = mapping(mapping(cell).get("metadata"))
+    for cell in entries(notebook.get("cells")):
+        known = mapping(cell.get("metadata"))
         said = [
             *mapping(known.get("execution")).values(),
             *mapping(known.get("ExecuteTime")).values(),

@@ -11,7 +11,7 @@ from os import PathLike
 from pathlib import Path
 
 from beambook.environment._declared.declared import Declared
-from beambook.environment._declared.found import mapping, read_text
+from beambook.environment._declared.found import entries, mapping, read_text
 from beambook.environment._declared.names import of_import
 from beambook.environment._package import canonical
 from beambook.errors import EnvironmentProblem
@@ -83,14 +83,13 @@ def _sources(path: Path) -> Iterator[str]:
         yield text
         return
     try:
-        cells = mapping(json.loads(text)).get("cells") or ()
+        cells = entries(mapping(json.loads(text)).get("cells"))
     except (ValueError, RecursionError) as error:
         raise EnvironmentProblem(f"{path} is no notebook: {error}") from error
-    for each in cells:
-        cell = mapping(each)
-        source = cell.get("source", "")
-        if cell.get("cell_type") == "code":
-            yield source if isinstance(source, str) else "".join(map(str, source))
+    for cell in cells:
+        source = cell.get("source")
+        if cell.get("cell_type") == "code" and isinstance(source, str | list):
+            yield "".join(map(str, source))
 
 
 def _plain(source: str) -> str:

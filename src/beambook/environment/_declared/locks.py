@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from beambook.environment._declared.found import Found, mapping, read_text, texts
+from beambook.environment._declared.found import Found, entries, mapping, read_text, texts
 from beambook.environment._declared.pip_file import of_lines
 from beambook.environment._declared.project import of_poetry, toml_of
 from beambook.errors import EnvironmentProblem
@@ -24,10 +24,10 @@ def read_packages(path: Path, root: Path) -> Found:
         When it is no TOML.
     """
     said = toml_of(path)
-    entries = [mapping(e) for e in said.get("package") or said.get("packages") or ()]
+    packages = entries(said.get("package")) or entries(said.get("packages"))
     python = said.get("requires-python")
     found = Found(files=(path.name,), python=python if isinstance(python, str) else "")
-    for entry in entries:
+    for entry in packages:
         found += _entry(entry, path.parent, root)
     return found
 
@@ -56,16 +56,10 @@ def top_level_of_uv(path: Path) -> tuple[str, ...]:
         When it is no TOML.
     """
     names: list[str] = []
-    for each in toml_of(path).get("package", ()):
-        entry = mapping(each)
+    for entry in entries(toml_of(path).get("package")):
         if {"virtual", "editable"} & mapping(entry.get("source")).keys():
-            asked = entry.get("dependencies")
-            names += _names(asked if isinstance(asked, list) else ())
+            names += [str(e["name"]) for e in entries(entry.get("dependencies")) if "name" in e]
     return tuple(names)
-
-
-def _names(entries: Iterable[Any]) -> list[str]:
-    return [str(mapping(each)["name"]) for each in entries if "name" in mapping(each)]
 
 
 def read_pipfile(path: Path) -> Found:

@@ -59,7 +59,7 @@ CONDA_ONLY = frozenset(
     pkg-config m4 autoconf
     """.split()
 )
-CONDA_ONLY_BEGIN = ("r-", "bioconductor-", "lib", "gcc_", "gxx_", "xorg-", "cuda-", "perl-", "_")
+CONDA_ONLY_BEGIN = ("r-", "bioconductor-", "lib", "gcc-", "gxx-", "xorg-", "cuda-", "perl-", "_")
 BEGIN_LIKE_LIBRARIES = {"librosa", "libpysal", "libtmux", "libarchive-c", "libsass", "libcst"}
 
 # an import's name: PyPI's, where it is another one

@@ -35,7 +35,9 @@ _PIN = re.compile(r"^([A-Za-z0-9._-]+)==([^\s;]+)", re.MULTILINE)
 _UNKNOWN = re.compile(
     r"([A-Za-z0-9][\w.-]*) (?:was|were) not found in the (?:package registry|cache)"
 )
-_NO_VERSION = re.compile(r"there (?:is|are) no versions? of ([A-Za-z0-9][\w.-]*)")
+_NO_VERSION = re.compile(
+    r"(?:there (?:is|are) no versions? of |Because only )([A-Za-z0-9][A-Za-z0-9._-]*)"
+)
 _NO_WHEEL = re.compile(r"([A-Za-z0-9][\w.-]*)(?:==\S+)? (?:has|have) no usable wheels")
 
 

@@ -1,0 +1,120 @@
+"""Requirements become exact versions, of an index of our own."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from beambook.environment import Declared, Environment, capture, newest, read_declared, recreate
+from beambook.environment._recreate.interpreters import installed, own_version
+from beambook.errors import EnvironmentProblem
+
+from .conftest import make_venv, project, serving
+
+
+@pytest.fixture(scope="module", autouse=True)
+def index(tmp_path_factory):
+    with serving(tmp_path_factory.mktemp("served")) as index:
+        index.add("ipykernel", "6.0")
+        for version in ("1.0", "1.5", "2.0"):
+            index.add("alpha", version)
+            index.add("beta", version, requires=["alpha"])
+        index.add_source("old", "1.0")
+        yield index
+
+
+def pins(environment: Environment) -> list[str]:
+    return [package.pin for package in environment.packages]
+
+
+def test_versions_that_satisfy_what_is_declared(tmp_path):
+    (tmp_path / "requirements.txt").write_text("beta<2\nalpha<2\n")
+    frozen = read_declared(tmp_path).lock(tmp_path / "environment")
+    assert pins(frozen) == ["alpha==1.5", "beta==1.5", "ipykernel==6.0"]
+    assert frozen.notes == (
+        "Requirements of requirements.txt",
+        "ipykernel was added: it was not asked for",
+    )
+    again = Environment.load(tmp_path / "environment")
+    assert again.digest == frozen.digest
+    assert recreate(again, cache=tmp_path / "cache", compiled=False).how == "index"
+
+
+def test_constraints_hold_for_what_comes_with_it(tmp_path):
+    declared = Declared(requirements=("beta",), constraints=("alpha==1.0", "unused==9"))
+    assert pins(declared.lock(tmp_path / "e")) == ["alpha==1.0", "beta==2.0", "ipykernel==6.0"]
+
+
+def test_newest_forgets_versions(tmp_path):
+    declared = Declared(requirements=("beta==1.0",), constraints=("alpha==1.0",))
+    frozen = newest(replace(declared, python="3.6"), tmp_path / "e")
+    assert pins(frozen) == ["alpha==2.0", "beta==2.0", "ipykernel==6.0"]
+    assert frozen.python == own_version()
+    then = Declared(requirements=("beta==1.0",), constraints=("alpha==1.0",)).lock(
+        tmp_path / "then"
+    )
+    assert pins(then) == ["alpha==1.0", "beta==1.0", "ipykernel==6.0"]
+    assert pins(newest(then, tmp_path / "now")) == pins(frozen)
+
+
+def test_newest_keeps_what_no_index_has(index, tmp_path):
+    made = make_venv(tmp_path / "venv")
+    made.install("alpha==1.0", "ipykernel", project(tmp_path / "mine", "mine", "0.1"))
+    then = capture(made.python, into=tmp_path / "then")
+    now = newest(then, tmp_path / "now")
+    assert pins(now) == ["alpha==2.0", "ipykernel==6.0", "mine==0.1"]
+    assert now.package("mine").wheel
+    assert not now.damaged()
+    python = recreate(now, cache=tmp_path / "cache", compiled=False).python
+    assert python.exists()
+
+
+def test_what_was_translated_or_guessed_may_be_left_out_and_is_said(tmp_path):
+    text = "dependencies: [alpha=9.9, nosuchthing, old]\n"
+    (tmp_path / "environment.yml").write_text(text)
+    frozen = read_declared(tmp_path).lock(tmp_path / "e")
+    assert pins(frozen) == ["alpha==2.0", "ipykernel==6.0"]
+    said = "\n".join(frozen.notes)
+    assert "nosuchthing: no index has it" in said
+    assert "old: no index has it ready" in said
+    assert "alpha==9.9.*: no index has this version" in said
+
+
+@pytest.mark.parametrize(
+    ("requirement", "said"),
+    [("nosuchthing", "nosuchthing"), ("alpha==9.9", r"alpha"), ("old", "build=True")],
+)
+def test_what_was_asked_for_by_name_is_an_error(requirement, said, tmp_path):
+    with pytest.raises(EnvironmentProblem, match=said):
+        Declared(requirements=(requirement,)).lock(tmp_path / "e")
+    assert not (tmp_path / "e").exists()
+
+
+def test_sources_are_built_only_when_asked(tmp_path):
+    frozen = Declared(requirements=("old",)).lock(tmp_path / "e", build=True)
+    assert "old==1.0" in pins(frozen)
+    made = recreate(frozen, cache=tmp_path / "cache", compiled=False)
+    assert made.notes == ("built from source where there is no wheel",)
+
+
+def test_the_python_of_the_outputs_is_taken_where_the_declaration_leaves_it_open(tmp_path):
+    others = [each for each in installed() if each.minor >= "3.7" and each.version != own_version()]
+    if not others:
+        pytest.skip("no other Python on this machine")
+    other = others[0]
+    content = {"language_info": {"name": "python", "version": other.version}}
+    notebook = {"cells": [], "metadata": content, "nbformat": 4, "nbformat_minor": 5}
+    (tmp_path / "a.ipynb").write_text(json.dumps(notebook))
+    (tmp_path / "requirements.txt").write_text("alpha")
+    frozen = read_declared(tmp_path).lock(tmp_path / "e")
+    assert frozen.python == other.version
+    assert f"Python {other.version}, as the outputs tell" in frozen.notes
+
+
+def test_a_python_that_is_not_here_is_an_error_or_the_closest(tmp_path):
+    declared = Declared(requirements=("alpha",), python="3.99")
+    with pytest.raises(EnvironmentProblem, match=r"Python 3\.99 is needed"):
+        declared.lock(tmp_path / "e")
+    assert "alpha==2.0" in pins(declared.lock(tmp_path / "e", closest=True))
