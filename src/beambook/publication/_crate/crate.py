@@ -103,7 +103,7 @@ def crate(facts: Facts) -> dict[str, Any]:
     """
     people = [*_people(facts.declaration.authors)]
     agents = [person for person in people if person["@type"] == "Person"]
-    remote = {each.name: _data(each) for each in facts.data}
+    remote = {each.name: _data(each, listed=len(facts.files) <= LISTED) for each in facts.data}
     runs = [*run_entities(facts.runs, remote.values(), agents, _requirements(facts))]
     known = {str(entity["@id"]) for entity in runs}
     files = [entity for entity in _files(facts) if entity["@id"] not in known]
@@ -212,7 +212,7 @@ def _person_id(author: Author) -> str:
     return identifier("person", author.name)
 
 
-def _data(data: DataReference) -> Entity:
+def _data(data: DataReference, *, listed: bool) -> Entity:
     address = {"doi": f"https://doi.org/{data.where}", "url": data.where}.get(data.kind, "")
     if data.kind == "carried":
         address = file_id(data.where.rstrip("/")) + "/"
@@ -223,7 +223,7 @@ def _data(data: DataReference) -> Entity:
         "description": _described(data),
         "contentSize": str(data.size) if data.size else "",
     }
-    if data.kind == "carried":
+    if data.kind == "carried" and listed:
         entity["hasPart"] = references(file_id(f"{data.where}/{file.path}") for file in data.files)
     return {key: value for key, value in entity.items() if value}
 

@@ -9,6 +9,8 @@ from beambook.publication._crate.crate import Facts, licence_url
 
 __all__ = ["readme"]
 
+_MANIFEST = "manifest-sha256.txt"
+
 
 def readme(facts: Facts, claims: Iterable[Claim]) -> str:
     """The text of ``README.md``.
@@ -56,16 +58,19 @@ def _typed(facts: Facts) -> Iterator[str]:
     )
     if facts.software:
         yield "Without beambook:\n"
-        folder = facts.software["path"]
         yield f"```sh\npython{_minor(facts)} -m venv venv"
-        yield f"venv/bin/pip install --require-hashes -r {folder}/requirements.txt"
-        yield "```\n"
-        if any(file.startswith(f"{folder}/wheels/") for file in facts.files):
-            yield f"(the wheels that no index has are in `{folder}/wheels`: `--find-links`)\n"
+        yield f"venv/bin/pip install {_options(facts)}\n```\n"
     yield f"Then open the notebooks in `work/`. `sha256sum -c {_MANIFEST}` checks every file.\n"
 
 
-_MANIFEST = "manifest-sha256.txt"
+def _options(facts: Facts) -> str:
+    """Where pip finds what no index has; the index itself only if it is needed."""
+    software = facts.software or {}
+    folder = software["path"]
+    carried = [name for name in facts.files if name.startswith(f"{folder}/wheels/")]
+    words = ["--no-index"] if len(carried) >= software["packages"] else []
+    words += [f"--find-links {folder}/wheels"] if carried else []
+    return " ".join([*words, "--require-hashes", f"-r {folder}/requirements.txt"])
 
 
 def _minor(facts: Facts) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from beambook.errors import ParameterError
 from beambook.publication._contents import Claim, SealedNotebook
 from beambook.publication._seal.data import Piece, portable
 from beambook.publication._seal.source import Source
@@ -108,14 +109,16 @@ def _when(source: Source, name: str) -> dict[str, Any]:
 
 def _values(source: Source, name: str, recipe: Recipe, pieces: list[Piece]) -> dict[str, Any]:
     """Of the execution; else as declared; else as the notebook has them."""
-    declared = dict(source.declaration.notebooks.get(name, {}).get("values") or {})
-    if recipe.language != "python":
-        return declared
-    parameters = recipe.parameters
-    values = dict(parameters.validate(parameters.defaults | declared))
-    values = dict(parameters.to_json(values))
+    values = dict(source.declaration.notebooks.get(name, {}).get("values") or {})
     if execution := source.executions.get(name):
-        values |= dict(execution.values)
+        values = dict(execution.values)
+    elif recipe.language == "python":
+        parameters = recipe.parameters
+        try:
+            values = parameters.to_json(parameters.validate(parameters.defaults | values))
+        except ParameterError as error:
+            hint = f"Say values in publication.yml: notebooks: [{{path: {name}, values: …}}]"
+            raise ParameterError(f"{name}: {error.message}", hint=hint) from error
     folder = (source.root / name).parent
     return {
         k: portable(v, root=source.root, folder=folder, pieces=pieces) for k, v in values.items()

@@ -22,7 +22,13 @@ from beambook.publication._crate.datacite import datacite
 from beambook.publication._crate.readme import readme
 from beambook.publication._crate.run import Run
 from beambook.publication._declaration import LICENCE, Declaration, spdx
-from beambook.publication._manifest import MANIFEST, checksums, files_below, manifest_text
+from beambook.publication._manifest import (
+    MANIFEST,
+    checksums,
+    files_below,
+    manifest_text,
+    sha256_of,
+)
 from beambook.publication._names import twins, why_unsafe
 from beambook.publication._publication import ENVIRONMENT, FORMAT, RECORD, WORK, Publication
 from beambook.publication._seal.code import code_of
@@ -38,6 +44,7 @@ from beambook.recipe import Execution
 __all__ = ["seal"]
 
 LEAKS_SHOWN = 20
+LICENCES = ("license", "license.txt", "license.md", "licence", "licence.txt", "licence.md")
 
 
 def seal(
@@ -144,6 +151,11 @@ class _Draft:
         self.source, self.folder = source, folder
         self.limits, self.reporter = limits, reporter
         self.notes = [*source.notes]
+        if not source.declaration.authors:
+            self.notes.append("nobody is named as author: say so in publication.yml, or --author")
+        if not source.declaration.licence:
+            self.notes.append(f"nobody named a licence: {LICENCE} was taken")
+            self.source = replace(source, declaration=source.declaration.over(licence=LICENCE))
         self.pieces: list[Piece] = []
         self.sealed: tuple[Sealed, ...] = ()
         self.code = Code()
@@ -219,6 +231,7 @@ class _Draft:
     def _write(self, day: str, software: Mapping[str, Any] | None) -> None:
         data = tuple(piece.reference for piece in self.pieces)
         claims = tuple(claim for each in self.sealed for claim in each.claims)
+        self._copy_licence()
         _write_json(self.folder / RECORD, self._record(day, software, data, claims))
         facts = Facts(
             self.source.declaration, day, self._runs(day), data, {}, software, asdict(self.code)
@@ -229,6 +242,12 @@ class _Draft:
         _write_json(self.folder / "datacite.json", datacite(facts))
         facts = replace(facts, files=self._files() | {MANIFEST: None})
         _write_json(self.folder / METADATA, crate(facts))
+
+    def _copy_licence(self) -> None:
+        """The text of the licence is looked for at the top."""
+        named = (n for n in self.source.files if n.lower() in LICENCES)
+        if name := next(named, ""):
+            _copy(self.source.path(name), self.folder / "LICENSE")
 
     def _files(self) -> dict[str, Any]:
         return {name: (self.folder / name).stat().st_size for name in files_below(self.folder)}
@@ -272,9 +291,12 @@ class _Draft:
         }
 
     def secrets(self) -> tuple[Leak, ...]:
-        """What should not leave: in everything that would."""
+        """What should not leave: in everything that would, each content once."""
         names = [n for n in files_below(self.folder) if not n.startswith(f"{ENVIRONMENT}/wheels/")]
-        return find_secrets({name: self.folder / name for name in names})
+        first: dict[str, str] = {}
+        for name in sorted(names, key=lambda name: not name.startswith(WORK)):
+            first.setdefault(sha256_of(self.folder / name), name)
+        return find_secrets({name: self.folder / name for name in first.values()})
 
 
 def _completed(source: Source, *, values: Mapping[str, Any] | None, **given: Any) -> Declaration:
@@ -293,9 +315,7 @@ def _completed(source: Source, *, values: Mapping[str, Any] | None, **given: Any
         given["notebooks"] = {**declared.notebooks, name: facts}
     done = declared.over(**given)
     return done.over(
-        title=done.title or _title_of(source),
-        licence=done.licence or LICENCE,
-        authors=done.authors or _authors_of(source),
+        title=done.title or _title_of(source), authors=done.authors or _authors_of(source)
     )
 
 
@@ -363,7 +383,11 @@ def _replace(folder: Path, target: Path) -> None:
         return
     old = folder.with_name("old")
     target.rename(old)
-    folder.rename(target)
+    try:
+        folder.rename(target)
+    except OSError:
+        old.rename(target)  # else it would go with the scratch folder
+        raise
 
 
 def _copy(source: Path, target: Path) -> None:

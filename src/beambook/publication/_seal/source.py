@@ -161,15 +161,27 @@ def _executed(source: Source) -> dict[str, Execution]:
 
     found: dict[str, Execution] = {}
     here = {str((source.root / name).resolve()): name for name in source.notebooks}
-    for record in sorted(source.root.glob("**/executions/*/execution.json")):
+    for record in _records(source):
         execution = Execution.load(record.parent)
         name = here.get(str(Path(str(execution.record["recipe"]["path"])).resolve()))
-        if name is None or execution.status != "done":
+        if name is None or execution.status != "done" or not _has_values(source, name, execution):
             continue
         newer = name not in found or _ended(execution) > _ended(found[name])
         if newer and sha256_of(source.root / name) == execution.record["recipe"].get("sha256"):
             found[name] = execution
     return found
+
+
+def _records(source: Source) -> list[Path]:
+    """Records of executions that are kept at the top, or beside a notebook."""
+    folders = {source.root, *((source.root / name).parent for name in source.notebooks)}
+    return sorted(r for f in folders for r in f.glob("executions/*/execution.json"))
+
+
+def _has_values(source: Source, name: str, execution: Execution) -> bool:
+    """Whether it was executed with the values that are declared, if any are."""
+    declared = source.declaration.notebooks.get(name, {}).get("values") or {}
+    return all(execution.values.get(key) == value for key, value in declared.items())
 
 
 def _ended(execution: Execution) -> str:
