@@ -63,7 +63,9 @@ def test_a_notebook_freezes_the_python_of_its_kernel_beside_it(beambook, kernels
 
 def test_json_is_what_the_file_says_and_where_it_is(beambook, bare, tmp_path):
     answer = beambook("freeze", "--python", bare / "bin" / "python", "--json")
-    assert answer.json == python_of(tmp_path / "environment") | {"path": "environment"}
+    assert answer.json == python_of(tmp_path / "environment") | {
+        "path": str(tmp_path / "environment")
+    }
 
 
 def test_a_folder_is_the_environment_in_it(beambook, bare, tmp_path):

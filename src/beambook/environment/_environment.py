@@ -35,8 +35,9 @@ class Environment(Described):
     Attributes
     ----------
     path : Path
-        Holds ``environment.json``, ``requirements.txt`` (exact, with every hash), ``pylock.toml``
-        (PEP 751), and perhaps ``wheels/``, ``image.sqfs``, ``Dockerfile`` and ``apptainer.def``.
+        Absolute. Holds ``environment.json``, ``requirements.txt`` (exact, with every hash),
+        ``pylock.toml`` (PEP 751), ``Dockerfile``, ``apptainer.def``, and perhaps ``wheels/`` and
+        ``image.sqfs``.
     python : str
         ``3.11.7``.
     implementation : str
@@ -98,9 +99,9 @@ class Environment(Described):
         --------
         >>> Environment.load("nowhere")
         Traceback (most recent call last):
-        beambook.errors.EnvironmentProblem: No frozen environment in nowhere. Make one: ...
+        beambook.errors.EnvironmentProblem: No frozen environment in ...nowhere. Make one: ...
         """
-        folder = Path(path)
+        folder = Path(path).absolute()  # uv works in a folder of its own
         environment = _from_json(folder, _read(folder))
         lock = folder / REQUIREMENTS
         stated = lock.read_text(encoding="utf-8") if lock.is_file() else ""
@@ -229,7 +230,8 @@ def _read(folder: Path) -> dict[str, Any]:
     record = folder / RECORD
     if not record.is_file():
         raise EnvironmentProblem(
-            f"No frozen environment in {folder}", hint=f"Make one: beambook freeze --into {folder}"
+            f"No frozen environment in {folder}",
+            hint=f"Make one: beambook freeze --into {folder.name}",
         )
     try:
         said = json.loads(record.read_text(encoding="utf-8"))

@@ -90,7 +90,7 @@ def capture(
         if image:
             make_image(environment, reporter=reporter)
     say.end()
-    return replace(environment, path=Path(into))
+    return replace(environment, path=Path(into).absolute())
 
 
 def _environment(probed: Probed, packages: tuple[Package, ...], folder: Path) -> Environment:
