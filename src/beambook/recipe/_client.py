@@ -47,6 +47,8 @@ class CellClient(NotebookClient):
             self.current.settle(cell)
             self.current = None
             self._settle_late()
+        if self.failure is not None:  # of a cell that had ended before we could stop it
+            raise self.failure
 
     async def take_rest(self) -> bool:
         """Take what threads and tasks have printed since; whether there was anything."""
