@@ -234,6 +234,32 @@ def test_another_language_is_a_verdict(tmp_path):
     assert "is a notebook in r" in found.cause
 
 
+def test_a_notebook_cannot_change_those_after_it(tmp_path):
+    """It puts links in place of one, and of the folder of another; both are had anew."""
+    folder, outside = tmp_path / "hostile", tmp_path / "outside"
+    outside.mkdir()
+    (outside / "target.txt").write_text("mine")
+    attack = (
+        "import os, shutil\nname = '2-' + 'next' + '.ipynb'\nos.remove(name)\n"
+        f"os.symlink({str(outside / 'target.txt')!r}, name)\n"
+        f"shutil.rmtree('sub')\nos.symlink({str(outside)!r}, 'sub')\nprint('done')"
+    )
+    write(folder, "1-attack.ipynb", code(attack, printed("done\n")))
+    write(folder, "2-next.ipynb", code("print('pure')", printed("pure\n")))
+    write(folder, "sub/3-deep.ipynb", code("print('deep')", printed("deep\n")))
+    (folder / "4-none.ipynb").write_text("no notebook")
+    found = verify(folder, environment="here", into=tmp_path / "v")
+    causes = {n.path: (n.status, n.cause) for n in found.legs[0].notebooks}
+    assert causes == {
+        "1-attack.ipynb": ("same", ""),
+        "2-next.ipynb": ("same", ""),
+        "4-none.ipynb": ("not verified", "4-none.ipynb is no Jupyter notebook"),
+        "sub/3-deep.ipynb": ("same", ""),
+    }
+    assert [path.name for path in outside.iterdir()] == ["target.txt"]
+    assert (outside / "target.txt").read_text() == "mine"
+
+
 def test_time_limit_is_a_verdict_and_the_sandbox_can_be_left_out(tmp_path):
     write(tmp_path, "slow.ipynb", code("import time; time.sleep(60)"), code("1", shown("1")))
     found = verify(

@@ -80,17 +80,17 @@ def declared_by(subject: Subject) -> Declared:
     EnvironmentProblem
         If a file is not what its name says.
     """
+    notebooks = subject.originals
     for folder in _folders(subject):
         declared = read_declared(folder)
         if not declared.guessed:
-            return declared.hinted(item.reference for item in subject.items)
-    notebooks = [item.reference for item in subject.items]
+            return declared.hinted(notebooks)
     return guess_requirements(notebooks).hinted(notebooks)
 
 
 def _folders(subject: Subject) -> Iterator[Path]:
     """From the one of the notebook to that of the whole checkout."""
-    first = subject.items[0].reference
+    first = subject.originals[0]
     top = root_of(first)
     start = first.parent if subject.kind == "notebook" else subject.root
     for folder in (start, *start.parents):
@@ -100,7 +100,7 @@ def _folders(subject: Subject) -> Iterator[Path]:
 
 
 def _committed(subject: Subject) -> date | None:
-    days = [day for item in subject.items if (day := git_date(item.reference)) is not None]
+    days = [day for each in subject.originals if (day := git_date(each)) is not None]
     return max(days, default=None)
 
 

@@ -101,8 +101,8 @@ class NotebookVerdict:
         Every code cell that holds code.
     execution : Path or None
         Folder of the `Execution`; None when it was not executed.
-    reference : str
-        The outputs it was compared with.
+    reference : Path or None
+        The notebook with the published outputs, kept in the folder of the verification.
     verdict : Verdict or None
         What `beambook.recipe.compare` says, with examples and difference pictures.
     seconds : float
@@ -115,7 +115,7 @@ class NotebookVerdict:
     problem: str = ""
     cells: tuple[CellOutcome, ...] = ()
     execution: Path | None = None
-    reference: str = ""
+    reference: Path | None = None
     verdict: Verdict | None = field(default=None, repr=False)
     seconds: float = 0.0
     notes: tuple[str, ...] = ()

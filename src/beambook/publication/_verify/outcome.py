@@ -18,7 +18,7 @@ from beambook.publication._verify.notebook import code_cells, has_error, tags_of
 from beambook.recipe import Execution, Verdict, compare
 from beambook.recipe._verdict import CellVerdict
 
-__all__ = ["judged", "not_reached"]
+__all__ = ["judged", "not_reached", "plain"]
 
 ABSENT = ("ModuleNotFoundError", "PackageNotFoundError", "ExecutableNotFound")
 _OTHER_VERSION = re.compile(r"cannot import name")
@@ -72,7 +72,7 @@ def judged(
         problem=problem,
         cells=cells,
         execution=execution.path,
-        reference=str(reference),
+        reference=reference,
         verdict=verdict,
         seconds=execution.seconds,
         notes=verdict.notes if verdict is not None else (),
@@ -85,7 +85,7 @@ def not_reached(path: str, notebook: Path, problem: str) -> NotebookVerdict:
         CellOutcome(number, heading, "not reached", claim="claim" in tags_of(cell))
         for number, heading, cell in code_cells(notebook)
     )
-    return NotebookVerdict(path, "not verified", problem, cells, reference=str(notebook))
+    return NotebookVerdict(path, "not verified", problem, cells, reference=notebook)
 
 
 def _nothing_stored(reference: Path, cells: tuple[CellOutcome, ...]) -> str:
@@ -124,7 +124,7 @@ def _outcomes(
                 number=number,
                 heading=run.heading,
                 status=status,
-                what=what[:WHAT_MOST],
+                what=plain(what)[:WHAT_MOST],
                 evidence=cell.evidence if cell is not None else "",
                 claim="claim" in tags_of(sources.get(number, {}))
                 or (cell is not None and cell.claim)
@@ -181,3 +181,14 @@ def _end(execution: Execution, cells: tuple[CellOutcome, ...]) -> str:
         known = any(cell.status in ("error", "missing software") for cell in cells)
         return "" if error is None or known else execution.error_line
     return execution.error_line
+
+
+def plain(text: str) -> str:
+    r"""Without control characters: what a notebook says is shown in terminals.
+
+    Examples
+    --------
+    >>> plain("raised \x1b[31mError")
+    'raised [31mError'
+    """
+    return "".join(letter for letter in text if letter.isprintable())

@@ -102,7 +102,7 @@ class Room:
                 f"{item.path} is a notebook in {item.language}",
                 hint="beambook has the software of Python notebooks only",
             )
-        notebook = prepared(self.work, item)
+        notebook = prepared(self.work, item, self.stage.subject.root / item.path)
         recipe = Recipe.find(notebook)
         return execute(
             recipe,
@@ -117,12 +117,14 @@ class Room:
     def _values(self, recipe: Recipe, item: Item) -> dict[str, Any]:
         """What was sealed, with data where it is here; else what has to be given anyhow."""
         parameters = recipe.parameters
+        required = {each.name for each in parameters if each.required}
         if not item.values:  # a folder that nobody sealed: the notebook is as it was executed
-            required = {each.name for each in parameters if each.required}
             return {n: v for n, v in parameters.defaults.items() if n in required}
         folder = recipe.path.parent
         sealed = parameters.from_json(self.stage.data.value(dict(item.values), self.work))
-        changed = {n: v for n, v in sealed.items() if v != parameters.defaults.get(n, object())}
+        changed = {
+            n: v for n, v in sealed.items() if n in required or v != parameters.defaults.get(n, ...)
+        }
         return {name: _here(value, folder) for name, value in changed.items()}
 
 

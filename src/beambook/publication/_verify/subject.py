@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from beambook.errors import NotebookError, RunNotFound
+from beambook.errors import NotebookError, PublicationError, RunNotFound
 from beambook.events import Reporter
 from beambook.publication._contents import DataReference
 from beambook.publication._publication import Publication
@@ -87,10 +87,25 @@ class Subject:
         """The folder of the publication, else the one that is executed."""
         return self.publication.path if self.publication is not None else self.root
 
+    @property
+    def originals(self) -> tuple[Path, ...]:
+        """The notebooks as they were published."""
+        return tuple(self.root / item.path for item in self.items)
+
 
 def sealed(publication: Publication, *, reporter: Reporter | None = None) -> Subject:
-    """A publication, with what its checksums say."""
+    """A publication, with what its checksums say.
+
+    Raises
+    ------
+    PublicationError
+        If its record names a notebook that is not in it.
+    """
     found = publication.check(reporter=reporter)
+    for each in publication.notebooks:
+        for name in (f"work/{each.path}", each.reference):
+            if not found and name is not None and not (publication.path / name).is_file():
+                raise PublicationError(f"publication.json names {name!r}, which is not in it")
     items = tuple(
         Item(
             path=each.path,

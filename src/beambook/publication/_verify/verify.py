@@ -17,12 +17,14 @@ from beambook.publication._verify.perform import Stage, perform_leg
 from beambook.publication._verify.software import ENVIRONMENTS, leg_names, software_for
 from beambook.publication._verify.subject import Subject, sealed, unsealed
 from beambook.publication._verify.verification import Verification
+from beambook.publication._verify.work import kept
 from beambook.recipe._journal import fresh_folder
 from beambook.recipe._provenance import stamp
 
 __all__ = ["verify"]
 
 INTO = Path("verifications")
+REFERENCE = "reference"
 
 
 def verify(
@@ -89,8 +91,11 @@ def verify(
     began, date = time.monotonic(), stamp()
     path = fresh_folder(Path(into), subject.name)
     found = Data() if subject.problems else find_data(subject, _path(data), reporter=reporter)
-    stage = Stage(subject, found, path, sandbox, time_limit, reporter)
     names = () if subject.problems else leg_names(environment)
+    stage = Stage(
+        kept(subject, path / REFERENCE) if names else subject, found, path, sandboxed=sandbox,
+        time_limit=time_limit, reporter=reporter,
+    )  # fmt: skip
     verification = Verification(
         name=subject.name,
         title=subject.title,

@@ -6,14 +6,22 @@ import json
 import os
 import shutil
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from beambook.errors import PublicationError
-from beambook.publication._verify.notebook import code_cells, has_error, is_skipped, tags_of
+from beambook.errors import NotebookError, PublicationError
+from beambook.publication._verify.notebook import (
+    code_cells,
+    has_error,
+    is_skipped,
+    read_json,
+    tags_of,
+)
 from beambook.publication._verify.subject import Item, Subject
+from beambook.recipe._notebook import write_atomically
 
-__all__ = ["copied", "prepared"]
+__all__ = ["copied", "kept", "prepared"]
 
 LARGE = 64 << 20
 FILES_MOST = 100_000
@@ -89,14 +97,49 @@ def _copy_link(source: Path, target: Path, root: Path) -> list[str]:
     return [f"{source.relative_to(root)} is a link out of the folder and was left behind"]
 
 
-def prepared(work: Path, item: Item) -> Path:
-    """The notebook in the copy, made ready: an error that the reference has does not end it."""
+def kept(subject: Subject, into: Path) -> Subject:
+    """The same with its references kept beside the verdict: a zip's are gone when it is closed."""
+    items = []
+    for item in subject.items:
+        place = into / item.path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(item.reference, place)  # with its time, which the comparison goes by
+        items.append(replace(item, reference=place))
+    return replace(subject, items=tuple(items))
+
+
+def prepared(work: Path, item: Item, original: Path) -> Path:
+    """The notebook in the copy, made ready: an error that the reference has does not end it.
+
+    It is taken anew from where it was published: a notebook that ran before may have changed
+    the copy, or put a link in its place.
+
+    Parameters
+    ----------
+    work : Path
+        The copy.
+    item : Item
+    original : Path
+        The notebook as it was published.
+
+    Raises
+    ------
+    PublicationError
+        If its folder in the copy was moved away or leads elsewhere.
+    NotebookError
+        If it is none.
+    """
     notebook = work / item.path
+    if notebook.parent.resolve() != work.resolve() / Path(item.path).parent:
+        raise PublicationError("a notebook before it has put another folder in place of its own")
+    document = read_json(original)
+    if not document:
+        raise NotebookError(f"{item.path} is no Jupyter notebook")
     expected = {number for number, _, cell in code_cells(item.reference) if has_error(cell)}
-    if expected:
-        document = json.loads(notebook.read_bytes())
-        _tag(_cells_at(document, expected))
-        notebook.write_text(json.dumps(document, ensure_ascii=False), encoding="utf-8")
+    _tag(_cells_at(document, expected))
+    notebook.parent.mkdir(parents=True, exist_ok=True)
+    notebook.unlink(missing_ok=True)
+    write_atomically(notebook, json.dumps(document, ensure_ascii=False).encode())
     return notebook
 
 
