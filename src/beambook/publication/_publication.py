@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import tempfile
 import weakref
@@ -93,7 +94,7 @@ class Publication(Described):
             If it is no publication, is of an unknown format, has another checksum, or is refused:
             paths that climb out, links, hostile names, bombs.
         """
-        origin = Path(path).absolute()
+        origin = Path(os.path.abspath(path))
         if origin.is_dir():
             opened = cls._of_folder(origin, origin)
         elif origin.is_file() and is_zip(origin):

@@ -24,7 +24,6 @@ def citation(facts: Facts) -> str:
     str
     """
     declared = facts.declaration
-    licences = [word for word in declared.licence.split() if word not in ("AND", "OR")]
     document: dict[str, Any] = {
         "cff-version": "1.2.0",
         "message": "If you use this work, please cite it as below.",
@@ -36,12 +35,20 @@ def citation(facts: Facts) -> str:
         "version": declared.version,
         "doi": declared.doi,
         "keywords": list(declared.keywords),
-        "license": "" if "WITH" in licences else licences if len(licences) > 1 else licences[0],
+        "license": _licence(declared.licence),
         "repository-code": facts.code.get("remote", ""),
         "commit": facts.code.get("commit", ""),
     }
     kept = {key: value for key, value in document.items() if value}
     return str(yaml.safe_dump(kept, sort_keys=False, allow_unicode=True, width=88))
+
+
+def _licence(spdx: str) -> str | list[str]:
+    """One, or a list to choose from; for all else (AND, WITH) the format has no words."""
+    either = spdx.split(" OR ")
+    if any(" " in each for each in either):
+        return ""
+    return either if len(either) > 1 else spdx
 
 
 def _person(author: Author) -> dict[str, str]:
