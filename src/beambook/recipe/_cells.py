@@ -10,6 +10,7 @@ from typing import Any
 
 from beambook.recipe._notebook import heading_above
 from beambook.recipe._record import RESULT
+from beambook.recipe._scripts import VEGA, is_loader, vega_in
 from beambook.recipe._volatile import PROGRESS
 
 __all__ = ["Cell", "Output", "cells_of", "matched"]
@@ -128,8 +129,9 @@ def _outputs(outputs: list[Any]) -> Iterator[Output]:
             yield Output("error", {name: str(output.get(name, "")) for name in ("ename", "evalue")})
         elif kind in ("display_data", "execute_result", "pyout"):
             data = {mime: _joined(content) for mime, content in output.get("data", {}).items()}
-            if data and not _is_progress(data):
-                yield Output("display", data)
+            if data and not _is_progress(data) and not is_loader(data):
+                chart = vega_in(str(data.get("text/html", "")))
+                yield Output("display", {**data, VEGA: chart} if chart else data)
 
 
 def _joined(content: Any) -> Any:

@@ -17,6 +17,7 @@ from beambook.errors import NotebookError, ParameterError, RunNotFound
 from beambook.recipe._cells import Cell, cells_of, matched
 from beambook.recipe._notebook import read_notebook, title_of
 from beambook.recipe._outputs import compare_outputs, paired
+from beambook.recipe._paths import learned_folders
 from beambook.recipe._source import Reading, read_sources
 from beambook.recipe._tally import Tally, Tolerance
 from beambook.recipe._text import Context
@@ -80,17 +81,18 @@ def compare(executed: Any, reference: Any, *, rtol: float = 1e-6, atol: float = 
         folders=mine.folders,
         reference_folders=theirs.folders,
     )
-    drafts = _drafts(cells_of(mine.notebook), cells_of(theirs.notebook), context)
+    cells = cells_of(mine.notebook), cells_of(theirs.notebook)
+    drafts = _drafts(*cells, _located(*cells, context))
     _judge_roundings(drafts)
-    cells = tuple(draft.verdict() for draft in drafts if draft.counts)
+    verdicts = tuple(draft.verdict() for draft in drafts if draft.counts)
     return Verdict(
-        status=worst(cell.status for cell in cells),
+        status=worst(verdict.status for verdict in verdicts),
         executed=mine.name,
         reference=theirs.name,
-        cells=cells,
+        cells=verdicts,
         rtol=rtol,
         atol=atol,
-        notes=tuple(_notes(drafts, cells)),
+        notes=tuple(_notes(drafts, verdicts)),
     )
 
 
@@ -227,6 +229,23 @@ def _drafts(mine: list[Cell], theirs: list[Cell], context: Context) -> list[_Dra
             draft.notes.append("the cell was moved")
         drafts.append(draft)
     return drafts
+
+
+def _located(mine: list[Cell], theirs: list[Cell], context: Context) -> Context:
+    """The context with folders of the reference that its own outputs betray."""
+    lines = (
+        (a, b)
+        for cell, other in matched(mine, theirs)
+        if cell is not None and other is not None
+        for one, two in zip(cell.outputs, other.outputs, strict=False)
+        for mime in one.data.keys() & two.data.keys()
+        if any(folder in str(one.data[mime]) for folder in context.folders)
+        for a, b in zip(
+            str(one.data[mime]).split("\n"), str(two.data[mime]).split("\n"), strict=False
+        )
+    )
+    found = {*context.reference_folders, *learned_folders(lines, context.folders)}
+    return replace(context, reference_folders=tuple(sorted(found, key=len, reverse=True)))
 
 
 def _moved(pairs: list[tuple[Cell | None, Cell | None]]) -> set[int]:

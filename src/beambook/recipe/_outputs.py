@@ -16,6 +16,7 @@ from beambook.recipe._fingerprint import FIGURE, TABLE, VALUES
 from beambook.recipe._pictures import FAR, NEAR, Bounds, compare_pictures
 from beambook.recipe._plotly import plain_figure
 from beambook.recipe._record import RESULT
+from beambook.recipe._scripts import VEGA
 from beambook.recipe._source import Reading
 from beambook.recipe._svg import compare_svg
 from beambook.recipe._tables import compare_html, compare_tables, read_page
@@ -27,6 +28,7 @@ __all__ = ["compare_outputs", "paired"]
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 HTML, TEXT = "text/html", "text/plain"
+FEW = 2  # words and numbers that somebody may have changed in a text that fewer see
 PICTURES = ("image/png", "image/jpeg", "image/gif", "image/webp")
 
 # What a text says that only names what is shown beside it.
@@ -114,6 +116,8 @@ def _printed(value: Output, reference: Output, context: Context, reading: Readin
         (a, ignored), (b, _) = reading.scrub(a), reading.scrub(b)
         tally.ignored += ignored
     compare_texts(a, b, tally, context)
+    if tally.count and reading.racing and sorted("".join(a.split())) == sorted("".join(b.split())):
+        return Tally("text", compared=1, notes=["several threads printed at once"])
     return tally
 
 
@@ -206,6 +210,7 @@ def _compare_pictures(
 def _data_mime(data: Data) -> str:
     """JSON that holds what is shown (plotly, Vega, GeoJSON), by its MIME type."""
     found = [m for m in sorted(data) if m.endswith("+json") or m == "application/json"]
+    found.sort(key=lambda mime: mime == VEGA)
     own = (RESULT, FIGURE, TABLE, VALUES, WIDGET)
     found += [m for m in sorted(data) if re.fullmatch(r"application/vnd\.vega.*\.json", m)]
     return next((m for m in found if m not in own and "exec" not in m and "load" not in m), "")
@@ -213,6 +218,8 @@ def _data_mime(data: Data) -> str:
 
 def _compare_data(a: Data, b: Data, tally: Tally, context: Context) -> None:
     mimes = _data_mime(a), _data_mime(b)
+    if VEGA in a and VEGA in b:
+        mimes = VEGA, VEGA
     tally.word("type", *mimes)
     one, two = (plain_figure(d[mime]) for d, mime in zip((a, b), mimes, strict=True))
     compare_json(one, two, tally, context, "")
@@ -236,7 +243,13 @@ def _placeholder(text: str) -> bool:
 
 
 def _compare_pages(a: Data, b: Data, tally: Tally, context: Context) -> None:
-    compare_html(read_page(a[HTML]), read_page(b[HTML]), tally, context)
+    one, two = read_page(a[HTML]), read_page(b[HTML])
+    compare_html(one, two, tally, context)
+    if one == two and TEXT in a and TEXT in b:
+        beside = Tally(tally.evidence)
+        compare_texts(str(a[TEXT]), str(b[TEXT]), beside, context, where="as plain text")
+        if beside.count <= FEW:  # more: it is broken into lines or worded otherwise
+            tally.add(beside)
 
 
 def _is_text(data: Data) -> bool:
@@ -251,9 +264,18 @@ def _text(data: Data) -> str:
 
 
 def _compare_text(a: Data, b: Data, tally: Tally, context: Context) -> None:
+    if _is_xarray(a) and _is_xarray(b):  # the attributes of variables are in the HTML only
+        one, two = (_attributes(str(d.get(HTML, ""))) for d in (a, b))
+        if one and two:
+            compare_texts(one, two, tally, context, where="attributes")
     common = [mime for mime in _TEXTS if mime in a and mime in b]
     one, two = (str(d[common[0]]) if common else _text(d) for d in (a, b))
     compare_texts(one, two, tally, context)
+
+
+def _attributes(html: str) -> str:
+    lists = re.findall(r"<dl class='xr-attrs'>(.*?)</dl>", html, re.S)
+    return read_page("<br>".join(lists)).text
 
 
 def _compare_formulas(a: str, b: str, tally: Tally, context: Context) -> None:
@@ -303,15 +325,16 @@ def _cross_check(a: Data, b: Data, tally: Tally, context: Context) -> None:
         return
     beside = Tally(tally.evidence)
     printed = replace(context, coarse=True, tolerance=Tolerance(0.0, 0.0))
+    worded = True  # what differs is not a version's way to say it
     if tally.evidence == "figure":
         if not tally.ignored:  # a folder or a date in a title is also in the picture
             _check_picture(a, b, beside)
     else:
-        _check_shown(a, b, beside, printed)
+        worded = _check_shown(a, b, beside, printed) or _styled(b) or _same_library(a, b)
     if not beside.count and beside.noisy:
         tally.notes.append("shown with other digits")
     numbers_only = all(map(_same_form, beside.differences))
-    sure = numbers_only or _styled(b) or tally.evidence == "figure" or _same_library(a, b)
+    sure = numbers_only or worded
     if beside.count and sure:
         tally.notes.append("the stored data are the same, but not what is shown of them")
         tally.count += beside.count
@@ -326,16 +349,18 @@ def _same_library(a: Data, b: Data) -> bool:
     return bool(one) and one == two
 
 
-def _check_shown(a: Data, b: Data, beside: Tally, printed: Context) -> None:
+def _check_shown(a: Data, b: Data, beside: Tally, printed: Context) -> bool:
+    """Compare texts beside data; whether the HTML of tables differs, in all versions alike."""
     mime = {"result": RESULT, "table": TABLE, "values": VALUES}[beside.evidence]
-    stored = tuple(d[mime].get("data", d[mime].get("value", d[mime])) for d in (a, b))
-    mimes = (HTML,) if printed.columns else (HTML, TEXT)
-    for shown in (mime for mime in mimes if mime in a and mime in b):
-        one, two = without_elided(str(a[shown]), str(b[shown]), (stored[0], stored[1]))
-        if shown == HTML:
-            compare_html(read_page(one), read_page(two), beside, printed)
-        else:
-            compare_texts(one, two, beside, printed)
+    one, two = (d[mime].get("data", d[mime].get("value", d[mime])) for d in (a, b))
+    if HTML in a and HTML in b:
+        pages = without_elided(str(a[HTML]), str(b[HTML]), (one, two))
+        compare_html(read_page(pages[0]), read_page(pages[1]), beside, printed)
+    found = beside.count > 0
+    if TEXT in a and TEXT in b and not printed.columns:
+        texts = without_elided(str(a[TEXT]), str(b[TEXT]), (one, two))
+        compare_texts(*texts, beside, printed)
+    return found and mime == TABLE
 
 
 def _same_form(found: Difference) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-__all__ = ["HERE", "PATH", "RANDOM_NAME", "placed", "same_path"]
+__all__ = ["HERE", "PATH", "RANDOM_NAME", "learned_folders", "placed", "same_path"]
 
 HERE = "/work/here"  # stands for the folder of an execution, whatever letters it has
 
@@ -23,6 +23,7 @@ PATH = (
 )
 _TEMPORARY = re.compile(r"^(?:/private)?/(?:tmp|var/tmp|var/folders|dev/shm|run/user)(?:/|$)")
 _HOME = re.compile(r"(?:[A-Za-z]:)?/(?:home|Users)/[^/]+|/root|~")
+_FOLDER = re.compile(rf"(?:[A-Za-z]:)?/{_TOP}(?:/[^/\n<>'\":|]+)*/?")
 RANDOM_NAME = re.compile(r"(?:tmp|temp)[\w-]{4,}")
 
 
@@ -56,6 +57,33 @@ def _parts(path: str) -> list[str]:
 def _personal(parts: list[str]) -> bool:
     path = "/".join(parts)
     return bool(_HOME.fullmatch(path) or (_TEMPORARY.match(path) and "." not in parts[-1]))
+
+
+def learned_folders(lines: Iterable[tuple[str, str]], folders: Iterable[str]) -> set[str]:
+    """Folders of a reference: what stands there where this execution shows its own.
+
+    Parameters
+    ----------
+    lines : iterable of tuple of str
+        Lines of this execution and of the reference that belong together.
+    folders : iterable of str
+        Where this one was executed.
+
+    Examples
+    --------
+    >>> line = "read /tmp/x/r1.h5", "read /home/anna/beam time/r1.h5"
+    >>> learned_folders([line], ["/tmp/x"])
+    {'/home/anna/beam time'}
+    """
+    found = set()
+    for mine, theirs in lines:
+        for folder in folders:
+            before, there, after = mine.partition(folder)
+            middle = theirs[len(before) : len(theirs) - len(after)]
+            around = theirs.startswith(before) and theirs.endswith(after)
+            if there and around and _FOLDER.fullmatch(middle) and not after[:1].isalnum():
+                found.add(middle.rstrip("/"))
+    return {folder for folder in found if folder.count("/") > 1}
 
 
 def placed(text: str, folders: Iterable[str]) -> str:

@@ -26,7 +26,7 @@ _CALLS = {
     *("uuid1", "uuid4", "gethostname", "getfqdn", "getuser", "getlogin", "mkdtemp", "mkstemp"),
     *("gettempdir", "TemporaryDirectory", "NamedTemporaryFile", "token_hex", "urandom"),
     *("getrusage", "cpu_count", "virtual_memory", "memory_info", "expanduser", "abspath"),
-    *("realpath", "getsizeof", "thread_time", "get_ident", "getloadavg"),
+    *("realpath", "resolve", "absolute", "getsizeof", "thread_time", "get_ident", "getloadavg"),
     *("time.time", "time.strftime", "time.asctime", "datetime.now", "datetime.today"),
     *("date.today", "Timestamp.now", "Timestamp.today", "Path.cwd", "Path.home", "os.times"),
     *("platform.node", "platform.platform", "platform.python_version", "platform.uname"),
@@ -54,8 +54,13 @@ _PARALLEL |= {"ProcessPoolExecutor", "as_completed", "imap_unordered", "to_threa
 _WRITES = {"title", "suptitle", "xlabel", "ylabel", "text", "figtext", "annotate", "legend"}
 _WRITES |= {"set_title", "set_xlabel", "set_ylabel", "set_zlabel", "set_label", "set_text"}
 _WRITTEN = {"title", "label", "labels", "xlabel", "ylabel", "zlabel", "names", "s"}
-_LOGGED = {"asctime", "created", "msecs", "process", "processName", "relativeCreated"}
-_LOGGED |= {"thread", "threadName", "pathname", "taskName"}
+_LOGGED = {
+    "asctime": r"(\d[\d:., /-]*\d)",
+    **dict.fromkeys(("process", "thread"), r"(\d+)"),
+    **dict.fromkeys(("created", "msecs", "relativeCreated"), r"([\d.]+)"),
+    **dict.fromkeys(("processName", "threadName", "taskName"), r"([\w.-]+(?: \(\w+\))?)"),
+    "pathname": r"([^\n]*?)",
+}
 _SHELL = re.compile(
     r"[!%]\s*(?:date|pwd|hostname|whoami|uname|uptime|ps|top|free|df|ls|env|nvidia-smi|lscpu|id|"
     r"(?:python\d? -m )?pip|conda|mamba|uv|git|wget|curl|apt(?:-get)?|who|timeit|time|load_ext|"
@@ -401,14 +406,19 @@ def _is_format(node: ast.Call) -> bool:
 
 
 def _log_patterns(call: ast.Call) -> Iterator[re.Pattern[str]]:
-    """Lines of a log by its format: process, thread and time are volatile."""
+    """Lines of a log by its format: process, thread and time are volatile.
+
+    Only of formats with a time, so that no other line looks like them.
+    """
     words = [word.value for word in call.keywords if word.arg in ("format", "fmt")]
     for given in (*words, *call.args[:1]):
         text = given.value if isinstance(given, ast.Constant) else None
-        if isinstance(text, str) and "%(message)" in text:
+        if isinstance(text, str) and "%(asctime)" in text:
             parts = re.split(r"%\((\w+)\)[-+ #0]*[\d.]*[a-zA-Z]", text)
-            pieces = [p if i % 2 == 0 else p in _LOGGED or None for i, p in enumerate(parts)]
-            yield _pattern(pieces)
+            shown = [
+                _LOGGED.get(p, r"[^\n]*?") if i % 2 else re.escape(p) for i, p in enumerate(parts)
+            ]
+            yield re.compile(f"^{''.join(shown)}$", re.M)
 
 
 def _pattern(pieces: Sequence[str | bool | None]) -> re.Pattern[str]:

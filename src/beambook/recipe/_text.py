@@ -61,7 +61,7 @@ class Context:
     words : tuple of tuple of str
         Pairs of names (hosts, users) that stand for each other.
     folders, reference_folders : tuple of str
-        Where the two were executed, as far as known.
+        Where the two were executed, as far as known; longest first.
     unordered : bool
         The source prints in the order of a set or of a folder.
     racing : bool
@@ -111,8 +111,9 @@ def compare_texts(
     if value == reference:
         _count_identical(value, tally)
         return
-    value, ignored = scrub(placed(value, context.folders))
-    reference, _ = scrub(placed(reference, context.reference_folders))
+    here, there = placed(value, context.folders), placed(reference, context.reference_folders)
+    tally.ignored += (here, there) != (value, reference)
+    (value, ignored), (reference, _) = scrub(here), scrub(there)
     value, reference = unversioned(value, reference)
     tally.ignored += ignored
     pairs = _aligned(value, reference, context)
@@ -135,12 +136,25 @@ Pairs = list[tuple[Token, Token]]
 
 
 def _aligned(value: str, reference: str, context: Context) -> Pairs | None:
-    """Tokens in pairs, when both texts have the same words."""
+    """Tokens in pairs, when both texts have the same words; best those with the same numbers."""
+    first = None
     for form in _forms(context):
         pairs = _paired(tokens_of(form(value)), tokens_of(form(reference)), context)
-        if pairs is not None:
+        if pairs is not None and _near_numbers(pairs, context):
             return pairs
-    return None
+        first = first or pairs
+    return first
+
+
+def _near_numbers(pairs: Pairs, context: Context) -> bool:
+    """Whether no form would bring together numbers that are closer to each other."""
+    for a, b in pairs:
+        if a.kind == b.kind == "number" and a.text != b.text:
+            one, two = Number.read(a.text), Number.read(b.text)
+            apart = abs(one.value - two.value) > 1.001 * max(one.unit, two.unit)
+            if apart and not context.tolerance.near(one.value, two.value):
+                return False
+    return True
 
 
 def _paired(value: Sequence[Token], reference: Sequence[Token], context: Context) -> Pairs | None:

@@ -15,6 +15,8 @@ _ALWAYS = (
     (re.compile(r"(?<=Categories )\((\d+), (?:object|str|string)\)"), r"(\1, object)"),
     (re.compile(r"\b(datetime|timedelta)64\[(?:ns|us|ms|s)\b"), r"\g<1>64[ns"),
 )
+# The coordinates of xarray: as many numbers as the line has place for.
+_ENDS = re.compile(r"^( *\*? *\w+ +\([^)\n]*\) +\S+ +\S+)[^\n]* \.\.\. (?:[^\n]* )?(\S+)$", re.M)
 # Said by newer versions only: left out where but one of the two says it.
 _NEWER = (
     (re.compile(r",\s*shape=\([\d, ]+\)"), re.compile(r",\s*shape=\([\d, ]+\)")),
@@ -36,5 +38,5 @@ def unversioned(a: str, b: str) -> tuple[str, str]:
         a, b = pattern.sub(plain, a), pattern.sub(plain, b)
     for sign, pattern in _NEWER:
         if bool(sign.search(a)) != bool(sign.search(b)):
-            a, b = pattern.sub("", a), pattern.sub("", b)
+            a, b = (_ENDS.sub(r"\1 ... \2", pattern.sub("", text)) for text in (a, b))
     return a, b
