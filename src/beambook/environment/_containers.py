@@ -116,20 +116,21 @@ def _system(environment: Environment, indent: str) -> str:
     names = sorted({lib.package.split()[0] for lib in environment.system if lib.package})
     # a package's name becomes part of a shell's command
     names = [name for name in names if re.fullmatch(r"[a-z0-9][a-z0-9+.-]+", name)]
-    said = "".join(f"{indent}#   {lib.name} {lib.package}\n" for lib in environment.system)
+    lines = (_plain(f"{lib.name} {lib.package}") for lib in environment.system)
+    said = "".join(f"{indent}#   {line}\n" for line in lines)
     if not said:
         return ""
-    head = f"{indent}# Libraries that were taken from {environment.distribution or 'the system'}:\n"
-    said = head + _one_line_each(said)
+    whence = _plain(environment.distribution) or "the system"
+    said = f"{indent}# Libraries that were taken from {whence}:\n{said}"
     if not debian or not names:
         return said
     run = f"{'' if indent else 'RUN '}apt-get update && apt-get install -y --no-install-recommends"
     return said + f"{indent}{run} {' '.join(names)} && rm -rf /var/lib/apt/lists/*\n"
 
 
-def _one_line_each(said: str) -> str:
-    """No word of a library ends its comment."""
-    return re.sub(r"[^\x20-\x7e\n]", "?", said)
+def _plain(text: str) -> str:
+    """No word of a foreign environment ends its comment."""
+    return re.sub(r"[^\x20-\x7e]", "?", text)
 
 
 def _command(environment: Environment) -> str:

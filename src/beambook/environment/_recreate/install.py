@@ -72,9 +72,10 @@ def compile_bytecode(python: Path, tree: Path, *, without: str = NOT_IMPORTED) -
     well: they are read-only and checked. The environment's own start-up files (``.pth``) are
     not executed (``-S``).
     """
-    command = [str(python), "-s", "-S", "-m", "compileall", "-q", "-j", "0", "-x", without]
+    command = [str(python), "-s", "-S", "-m", "compileall", "-qf", "-j", "0", "-x", without]
     options = ["--invalidation-mode", "unchecked-hash", "-d", "/environment/lib", "lib"]
-    env = {"PYTHONHASHSEED": "0", "PATH": os.defpath}
+    # what the compiler imports itself is not to be written as its import would
+    env = {"PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1", "PATH": os.defpath}
     # some packages hold files for other versions of Python, which do not compile
     subprocess.run(  # noqa: S603 the interpreter just made
         [*command, *options], cwd=tree, env=env, capture_output=True, check=False
