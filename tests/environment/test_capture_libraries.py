@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from beambook.environment._capture.elf import Asked, asked_by
@@ -62,6 +62,7 @@ def test_folders_that_a_file_states_are_relative_to_it(tmp_path):
     assert all("$ORIGIN" not in str(folder) for folder in asked.folders)
 
 
+@settings(max_examples=40)
 @given(st.integers(0, 4000), st.binary(min_size=1, max_size=16))
 def test_a_damaged_file_is_read_without_harm(tmp_path_factory, at, bytes_):
     data = bytearray(Path(_ssl.__file__).read_bytes())
@@ -71,6 +72,7 @@ def test_a_damaged_file_is_read_without_harm(tmp_path_factory, at, bytes_):
     assert isinstance(asked_by(file), Asked)
 
 
+@settings(max_examples=40)
 @given(st.integers(0, 5000))
 def test_a_file_that_was_cut_is_read_without_harm(tmp_path_factory, length):
     file = tmp_path_factory.mktemp("elf") / "x.so"

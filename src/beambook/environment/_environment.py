@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -180,9 +180,7 @@ class Environment(Described):
             "distribution": self.distribution,
             "digest": self.digest,
             "packages": [package.to_json() for package in self.packages],
-            "system": [
-                {"name": lib.name, "file": lib.file, "package": lib.package} for lib in self.system
-            ],
+            "system": [asdict(library) for library in self.system],
             "conda": list(self.conda),
             "kernel": dict(self.kernel) if self.kernel else None,
             "notes": list(self.notes),
@@ -254,13 +252,13 @@ def _from_json(folder: Path, said: Mapping[str, Any]) -> Environment:
             implementation=str(said["implementation"]),
             platform=str(said["platform"]),
             packages=tuple(Package.from_json(each) for each in said["packages"]),
-            system=tuple(Library(**each) for each in said["system"]),
+            system=tuple(Library.from_json(each) for each in said["system"]),
             distribution=str(said["distribution"]),
             conda=tuple(map(str, said["conda"])),
-            kernel=said["kernel"],
+            kernel=dict(said["kernel"]) if said["kernel"] is not None else None,
             notes=tuple(map(str, said["notes"])),
         )
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise EnvironmentProblem(f"{folder / RECORD} is damaged: {error!r}") from error
     if not _PYTHON.fullmatch(environment.python):
         raise EnvironmentProblem(f"{folder / RECORD} says Python {environment.python!r}")

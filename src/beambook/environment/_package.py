@@ -141,3 +141,8 @@ class Library:
     name: str
     file: str = ""
     package: str = ""
+
+    @classmethod
+    def from_json(cls, said: Mapping[str, Any]) -> Library:
+        """The library that ``environment.json`` tells of."""
+        return cls(*(str(said[key]) for key in ("name", "file", "package")))

@@ -103,8 +103,7 @@ def _build(package: Installed, folder: Path, probed: Probed, into: Path) -> Path
     with tempfile.TemporaryDirectory(prefix="beambook-build-") as built:
         try:
             run_uv(
-                *("build", "--wheel", "--no-config", "--python", probed.executable),
-                *("--out-dir", built, folder),
+                *("build", "--wheel", "--python", probed.executable, "--out-dir", built, folder),
                 what=f"build {package.pin} from {folder}",
                 hint=f"Install a wheel of {package.name} instead of the folder, or mend its build",
                 env=EPOCH,
