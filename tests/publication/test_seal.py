@@ -388,6 +388,11 @@ def test_software_of_the_notebooks_goes_along(paper, tmp_path):
     empty = Environment(frozen, "3.11.7", "cpython", "linux-x86_64, glibc 2.36", ())
     (frozen / "environment.json").write_text(json.dumps(empty.to_json()))
     (frozen / "requirements.txt").write_text(requirements(()))
+    shutil.copytree(frozen, paper / "environment")
+    beside = sealed(paper, tmp_path / "beside", environment=None)
+    assert not (beside.work / "environment").exists()
+    shutil.rmtree(paper / "environment")
     made = sealed(paper, tmp_path / "out", environment=frozen)
+    assert made.checksum == beside.checksum
     assert made.environment.digest == Environment.load(frozen).digest
     assert made.record["environment"]["python"] == "3.11.7"

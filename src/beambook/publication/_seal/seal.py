@@ -86,7 +86,8 @@ def seal(
         DOIs, addresses, ``"p900074 r0487"``, folders, files.
     environment : Environment, str, Path, optional
         A frozen environment or its folder, or a Python to be frozen now; ``"none"`` for none. If
-        not given, the Python that executed the notebooks, else this one.
+        not given, what ``beambook freeze`` wrote beside the notebooks, else the Python that
+        executed them, else this one.
     wheels : bool
         Carry the wheels of all packages, so that no index is needed to verify.
     values : mapping, optional
@@ -172,11 +173,10 @@ class _Draft:
         self._copy_work()
         self._take_data(data)
         self._take_notebooks()
-        executions = self.source.executions.values()
         software, notes = sealed_software(
             environment,
             self.folder / ENVIRONMENT,
-            executions,
+            self.source,
             wheels=wheels,
             reporter=self.reporter,
         )

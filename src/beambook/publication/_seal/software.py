@@ -11,6 +11,7 @@ from typing import Any
 from beambook.environment import Environment, capture, fetch_wheels
 from beambook.errors import PublicationError
 from beambook.events import Reporter
+from beambook.publication._seal.source import Source
 from beambook.recipe import Execution
 
 __all__ = ["WITHOUT", "sealed_software"]
@@ -22,7 +23,7 @@ DOCUMENT = "environment.json"
 def sealed_software(
     wanted: Environment | str | Path | None,
     into: Path,
-    executions: Iterable[Execution],
+    source: Source,
     *,
     wheels: bool,
     reporter: Reporter | None = None,
@@ -33,10 +34,11 @@ def sealed_software(
     ----------
     wanted : Environment, str, Path or None
         An Environment or its folder; a Python, whose packages are frozen now; ``"none"``; None
-        for the Python that executed the notebooks, else this one.
+        for what ``beambook freeze`` wrote beside the notebooks, else the Python that executed
+        them, else this one.
     into : Path
         Must not exist.
-    executions : iterable of Execution
+    source : Source
     wheels : bool
         Carry the wheels of all packages, so that no index is needed.
     reporter : Reporter, optional
@@ -55,6 +57,8 @@ def sealed_software(
     """
     if wanted == WITHOUT:
         return None, ["no software was sealed: who verifies has to guess it"]
+    if wanted is None and _is_frozen(source.root / into.name):
+        wanted = source.root / into.name
     if isinstance(wanted, Environment) or _is_frozen(wanted):
         environment = wanted if isinstance(wanted, Environment) else Environment.load(str(wanted))
         shutil.copytree(environment.path, into)
@@ -62,7 +66,7 @@ def sealed_software(
         if wheels:
             environment = fetch_wheels(environment, reporter=reporter)
     else:
-        python = _python(wanted, executions)
+        python = _python(wanted, source.executions.values())
         environment = capture(python, into=into, wheels=wheels, reporter=reporter)
     return _document(environment, into), list(environment.notes)
 

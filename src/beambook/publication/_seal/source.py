@@ -202,8 +202,9 @@ def _walk(folder: Path, prefix: str) -> Iterator[str]:
 
 
 def _is_foreign(folder: Path) -> bool:
-    """Virtual environments and other publications are no part of the author's work."""
-    return (folder / "pyvenv.cfg").is_file() or is_publication(folder)
+    """Software, frozen or not, and other publications are no part of the author's work."""
+    software = ("pyvenv.cfg", "environment.json", "conda-meta")
+    return any((folder / name).exists() for name in software) or is_publication(folder)
 
 
 def _sorted_out(root: Path, names: list[str]) -> tuple[tuple[str, ...], dict[str, Path], list[str]]:
