@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from beambook.environment import Sandbox, sandbox
+from beambook.environment._landlock import Landlock, landlock_version
 
 TELL = """
 import json, os, pwd, sys, tempfile
@@ -102,3 +103,13 @@ class TestBubblewrap(SandboxContract):
         if box.why:
             pytest.skip(box.why)
         return box
+
+
+class TestLandlock(SandboxContract):
+    kind = "landlock"
+
+    @pytest.fixture
+    def box(self, work):
+        if not landlock_version():
+            pytest.skip("this Linux has no Landlock")
+        return Landlock(work)

@@ -10,15 +10,16 @@ from pathlib import Path
 import psutil
 import pytest
 
-from beambook.environment import sandbox
+from beambook.environment import _sandbox, sandbox
 from beambook.environment._bubblewrap import why_not
 from beambook.environment._interpreter import folders_of
+from beambook.environment._landlock import Landlock, landlock_version
 from beambook.errors import EnvironmentProblem
 
 # Each attempt prints what it got, or nothing; what it should not have got is then asserted.
 ATTEMPTS = """
 import ctypes, glob, json, os, signal, socket, sys
-secret, publication, port, pid, name = sys.argv[1:]
+secret, publication, port, pid, name = sys.argv[1:6]
 got = {}
 
 def attempt(function):
@@ -82,6 +83,9 @@ def kill(): return os.kill(int(pid), 9)
 @attempt
 def others(): return sorted(p for p in os.listdir("/proc") if p.isdigit() and int(p) > 10)
 @attempt
+def privileges():
+    return [s for s in open("/proc/self/status") if s.startswith("Cap") and int(s.split()[1], 16)]
+@attempt
 def namespace():
     return ctypes.CDLL(None).unshare(0x10000000) or "made"
 @attempt
@@ -89,18 +93,16 @@ def mount():
     return ctypes.CDLL(None).mount(b"none", b"/tmp", b"tmpfs", 0, None) or "mounted"
 @attempt
 def keys(): return glob.glob("/root/.ssh/*") + glob.glob("/home/*/.ssh/*")
-@attempt
-def privileges():
-    return [s for s in open("/proc/self/status") if s.startswith("Cap") and int(s.split()[1], 16)]
 got["shared memory"] = os.statvfs("/dev/shm").f_blocks * os.statvfs("/dev/shm").f_frsize
-write("/tmp/" + name)
-write("/dev/shm/" + name)
-if os.fork() == 0:  # a daemon
+@attempt
+def tmp(): return write("/tmp/" + name)
+@attempt
+def shm(): return write("/dev/shm/" + name)
+if name in sys.argv[6:] and os.fork() == 0:  # a daemon
     os.setsid()
     if os.fork() == 0:
         os.execv(sys.executable, [sys.executable, "-c", "import time; time.sleep(60)", name])
     os._exit(0)
-os.wait()
 print(json.dumps(got, default=repr))
 """
 NOTHING = (
@@ -115,13 +117,21 @@ ERRORS = {"FileNotFoundError", "PermissionError", "OSError", "ConnectionRefusedE
 
 @pytest.fixture
 def box_of():
-    def box_of(work, **options):
+    def box_of(work, kind="bubblewrap", **options):
+        if kind == "landlock":
+            return landlock(work, **options)
         box = sandbox(work, **options)
-        if box.kind != "bubblewrap":
+        if box.kind != kind:
             pytest.skip(box.why)
         return box
 
     return box_of
+
+
+def landlock(work, readable=()):
+    if landlock_version() < 6:
+        pytest.skip("this Linux has no Landlock, or an old one")
+    return Landlock(work, tuple(readable))
 
 
 @pytest.fixture
@@ -143,34 +153,58 @@ def run(box, code, *arguments, private, cwd=None):
     )
 
 
-def test_hostile_code_gets_nothing(folders, box_of):
-    name = f"beambook-{os.getpid()}-{folders.name}"
-    box = box_of(folders / "work", readable=[folders / "publication"])
-    with (
-        socket.create_server(("127.0.0.1", 0)) as server,
-        socket.socket(socket.AF_UNIX) as unnamed,
-        subprocess.Popen(["sleep", "600"]) as victim,
-    ):
-        unnamed.bind(f"\0{name}")
-        unnamed.listen()
-        port = str(server.getsockname()[1])
-        paths = (str(folders / "home" / "secret"), str(folders / "publication"))
-        done = run(box, ATTEMPTS, *paths, port, str(victim.pid), name, private=folders / "private")
-        assert victim.poll() is None
-        victim.kill()
-    assert done.returncode == 0, done.stderr
-    got = json.loads(done.stdout)
+@pytest.fixture
+def attempts(folders, box_of):
+    """What hostile code got in a sandbox of a kind; the name that it left everywhere it could."""
+
+    def attempts(kind, *, daemon):
+        name = f"beambook-{os.getpid()}-{folders.name}"
+        box = box_of(folders / "work", kind, readable=[folders / "publication"])
+        with (
+            socket.create_server(("127.0.0.1", 0)) as server,
+            socket.socket(socket.AF_UNIX) as unnamed,
+            subprocess.Popen(["sleep", "600"]) as victim,
+        ):
+            unnamed.bind(f"\0{name}")
+            unnamed.listen()
+            words = [folders / "home" / "secret", folders / "publication"]
+            words += [server.getsockname()[1], victim.pid, name, *([name] * daemon)]
+            done = run(box, ATTEMPTS, *map(str, words), private=folders / "private")
+            alive = victim.poll() is None
+            victim.kill()
+        assert done.returncode == 0, done.stderr
+        assert alive
+        return json.loads(done.stdout), name
+
+    return attempts
+
+
+def assert_nothing_was_got(got, folders):
     assert {each: got[each] for each in NOTHING if got[each] not in ERRORS} == {}
     assert got["read_publication"] == "1,2"
-    assert (got["others"], got["keys"], got["privileges"]) == ([], [], [])
-    assert (got["namespace"], got["mount"]) == (-1, -1)
-    assert got["shared memory"] <= psutil.virtual_memory().total / 4
+    assert (got["keys"], got["privileges"]) == ([], [])
+    assert got["mount"] == -1
     assert (folders / "home" / "secret").read_text() == "secret"
     assert [each.name for each in (folders / "publication").iterdir()] == ["data.csv"]
+
+
+def test_hostile_code_gets_nothing(folders, attempts):
+    got, name = attempts("bubblewrap", daemon=True)
+    assert_nothing_was_got(got, folders)
+    assert (got["others"], got["namespace"]) == ([], -1)
+    assert got["shared memory"] <= psutil.virtual_memory().total / 4
+    assert (got["tmp"], got["shm"]) == ("written", "written")
     assert not Path("/tmp", name).exists()
     assert not Path("/dev/shm", name).exists()
     daemons = [p.pid for p in psutil.process_iter(["cmdline"]) if name in (p.info["cmdline"] or ())]
     assert daemons == []
+
+
+def test_hostile_code_gets_no_file_without_bubblewrap_either(folders, attempts):
+    got, name = attempts("landlock", daemon=False)
+    Path("/dev/shm", name).unlink(missing_ok=True)  # which it says that it lets
+    assert_nothing_was_got(got, folders)
+    assert got["tmp"] in ERRORS
 
 
 def test_the_network_is_there_if_it_is_asked_for(folders, box_of):
@@ -202,8 +236,10 @@ def test_a_folder_is_there_under_every_name_that_was_given(folders, box_of):
 
 def test_without_bubblewrap_a_folder_is_what_is_left_and_says_so(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(_sandbox, "landlock_version", lambda: 0)
     box = sandbox(tmp_path, readable=[tmp_path])
-    assert (box.kind, box.why) == ("folder", "bubblewrap is not installed")
+    assert box.kind == "folder"
+    assert box.why == "bubblewrap is not installed; there is no Landlock"
     assert not box.confines
     assert box.watched == (tmp_path,)
 

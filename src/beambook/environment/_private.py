@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-__all__ = ["HOME", "clean_env", "make_private"]
+__all__ = ["HOME", "clean_env", "make_private", "private_env"]
 
 HOME = "/home/user"
 KEPT = (
@@ -31,6 +31,12 @@ def clean_env() -> dict[str, str]:
         "PYTHONNOUSERSITE": "1",
         **kept,
     }
+
+
+def private_env(folder: Path) -> dict[str, str]:
+    """Variables for a command that sees the folders of this machine under their own names."""
+    own = {"HOME": str(folder / "home"), "TMPDIR": str(folder / "tmp")}
+    return {**clean_env(), **own, "USER": os.environ.get("USER", "user")}
 
 
 def make_private(folder: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +9,8 @@ from pathlib import Path
 from typing import Protocol
 
 from beambook.environment._bubblewrap import Bubblewrap, why_not
-from beambook.environment._private import clean_env, make_private
+from beambook.environment._landlock import Landlock, landlock_version
+from beambook.environment._private import make_private, private_env
 from beambook.errors import EnvironmentProblem
 
 __all__ = ["PlainFolder", "Sandbox", "sandbox"]
@@ -22,7 +22,7 @@ class Sandbox(Protocol):
     Attributes
     ----------
     kind : str
-        ``"bubblewrap"`` or ``"folder"``.
+        ``"bubblewrap"``, ``"landlock"`` or ``"folder"``.
     why : str
         Why it is not a better one; empty if it is the best there is.
     work : Path
@@ -122,13 +122,8 @@ class PlainFolder:
 
     def env(self, private: Path) -> dict[str, str]:
         """A clean environment, with home and temporary files in `private`."""
-        return {
-            **clean_env(),
-            "HOME": str(private / "home"),
-            "TMPDIR": str(private / "tmp"),
-            "PYTHONDONTWRITEBYTECODE": "1",  # the environment stays as it is
-            "USER": os.environ.get("USER", "user"),
-        }
+        # The environment stays as it is: nothing keeps Python from writing into it.
+        return {**private_env(private), "PYTHONDONTWRITEBYTECODE": "1"}
 
 
 def sandbox(
@@ -142,7 +137,8 @@ def sandbox(
 
     bubblewrap hides everything but the system's programs and libraries, the Python that is
     started, and what is named here; there is no network and no way to other processes. Where
-    the machine does not allow that, a plain folder is what is left, and ``why`` says so.
+    the machine does not allow that, Landlock takes the same rights away, as far as it can. Where
+    there is neither, a plain folder is what is left. ``why`` and ``lets`` say so.
 
     Parameters
     ----------
@@ -153,7 +149,7 @@ def sandbox(
     network : bool
         Let it use the network.
     plain : bool
-        Do not even try bubblewrap.
+        Do not even try.
 
     Returns
     -------
@@ -174,8 +170,11 @@ def sandbox(
     for each in (folder, *others):
         if not each.exists():
             raise EnvironmentProblem(f"{str(each)!r}, which the notebook needs, is not there")
+    if plain:
+        return PlainFolder(folder, "a plain folder was asked for", others)
     program = shutil.which("bwrap") or ""
-    why = "a plain folder was asked for" if plain else why_not(program)
-    if why:
-        return PlainFolder(folder, why, others)
-    return Bubblewrap(folder, others, network, program)
+    if not (why := why_not(program)):
+        return Bubblewrap(folder, others, network, program)
+    if landlock_version():
+        return Landlock(folder, others, network, why)
+    return PlainFolder(folder, f"{why}; there is no Landlock", others)
