@@ -62,6 +62,29 @@ def test_the_notebook_before_fails_at_once(beambook, toys):
 
 
 @pytest.mark.parametrize(
+    ("error", "code"),
+    [("RunNotFound", 2), ("ParameterError", 2), ("ConstantNotFound", 2), ("DataError", 1)],
+)
+def test_a_mistake_that_the_notebook_before_finds_is_a_line(beambook, toys, error, code):
+    answer = beambook("run", toys, "run=3", f"fail={error}")
+    assert answer.code == code
+    said = answer.err if code == 2 else answer.out
+    assert "toy-prepare: " in said
+    assert "module 17" in said
+    assert (len(said.splitlines()) == 1) == (code == 2)
+    assert not list(Path("executions").glob("*/batch"))
+    assert beambook("run", toys, "run=3", f"fail={error}", "--json").code == code
+
+
+def test_a_broken_yml_is_a_mistake(beambook, toys):
+    toys.with_suffix(".yml").write_text("before: [")
+    answer = beambook("run", toys, "run=3")
+    assert answer.code == 2
+    assert "is not YAML" in answer.err
+    assert beambook("params", toys).code == 2
+
+
+@pytest.mark.parametrize(
     ("words", "hint"),
     [
         (["run=3", "modul=1"], "did you mean 'module"),

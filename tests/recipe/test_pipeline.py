@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from beambook.errors import (
-    DamagedFile,
+    NotebookError,
     ParameterError,
     ParameterNotFound,
     RecipeNotFound,
@@ -235,13 +235,13 @@ class TestAsked:
     @pytest.mark.parametrize(
         ("said", "error", "words"),
         [
-            ("befor: x", DamagedFile, "before"),
-            ("before: [", DamagedFile, "YAML"),
-            ("just words", DamagedFile, "before: NOTEBOOK"),
+            ("befor: x", NotebookError, "before"),
+            ("before: [", NotebookError, "YAML"),
+            ("just words", NotebookError, "before: NOTEBOOK"),
             ("before: toy-prepar", RecipeNotFound, "toy-prepar"),
             ("over: [modul]", ParameterNotFound, "module"),
-            ("over: 5", DamagedFile, "NAME"),
-            ("over: {module: 1}", DamagedFile, "NAME"),
+            ("over: 5", NotebookError, "NAME"),
+            ("over: {module: 1}", NotebookError, "NAME"),
         ],
     )
     def test_the_yml(self, tmp_path, said, error, words):

@@ -21,6 +21,9 @@ PREPARE = """
 modules = list(range(4)) if modules == [-1] else modules
 if fail == "before":
     raise RuntimeError("no raw data")
+if fail.endswith("Error") or fail.endswith("Found"):
+    from beambook import errors
+    raise getattr(errors, fail)("module 17")
 parts = [{"module": m, "_seconds": seconds, "_name": f"TOY{m:02d}"} for m in modules]
 record("parts", [] if fail == "nothing" else parts)
 record("shared", {"gain": 2.0 * run, "out_folder": "out"})

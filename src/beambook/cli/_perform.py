@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["perform_recipe", "resume_performance", "where"]
 
+MISTAKE = 2
 INTERRUPTED = 130
 LEAST_ROWS = 21  # so that no problem is left out of the answer
 
@@ -74,6 +75,8 @@ def resume_performance(
 
 
 def _follow(performance: Performance, progress: ProgressLine, *, wait: bool, as_json: bool) -> int:
+    if performance.asked.refused:
+        return _refused(performance, as_json=as_json)
     if not wait and performance.job is not None:
         _submitted(performance, as_json=as_json)
         return 0
@@ -85,6 +88,15 @@ def _follow(performance: Performance, progress: ProgressLine, *, wait: bool, as_
     progress.close()
     _answer(performance, as_json=as_json)
     return 0 if performance.status == "done" else 1
+
+
+def _refused(performance: Performance, *, as_json: bool) -> int:
+    """A mistake that only a look at the data could find is told as any other: in a line."""
+    if as_json:
+        say_json(performance.to_json())
+    else:
+        click.echo(f"beambook: {' '.join(performance.asked.error.split())}", err=True)
+    return MISTAKE
 
 
 def _submitted(performance: Performance, *, as_json: bool) -> None:

@@ -43,6 +43,8 @@ class Asked:
         Positions of the parts of each task.
     error : str
         What ended it before there were tasks.
+    refused : bool
+        Whether that is a mistake in what was asked, not work that failed.
     who : mapping
         When, on what host and by whom it was asked.
     """
@@ -55,6 +57,7 @@ class Asked:
     parts: tuple[Part, ...] | None = None
     groups: tuple[tuple[int, ...], ...] = ()
     error: str = ""
+    refused: bool = False
     who: Mapping[str, Any] = field(default_factory=lambda: {"created": stamp(), **who_and_where()})
 
     @classmethod
@@ -90,6 +93,7 @@ class Asked:
                 parts=None if parts is None else tuple(map(Part.from_json, parts)),
                 groups=tuple(tuple(group) for group in said["groups"]),
                 error=said["error"],
+                refused=said.get("refused", False),
                 who=said["who"],
             )
         except FileNotFoundError:
@@ -109,6 +113,7 @@ class Asked:
             "parts": None if self.parts is None else [part.to_json() for part in self.parts],
             "groups": self.groups,
             "error": self.error,
+            "refused": self.refused,
             "who": self.who,
         }
         write_atomically(folder / DOCUMENT, dumps(document))

@@ -12,6 +12,7 @@ from beambook.jobs import Runner
 from beambook.recipe._execution import Execution
 from beambook.recipe._journal import fresh_folder
 from beambook.recipe._pipeline.document import Asked
+from beambook.recipe._pipeline.mistake import is_mistake
 from beambook.recipe._pipeline.part import Part, from_values, parts_of
 from beambook.recipe._pipeline.performance import Performance
 from beambook.recipe._pipeline.pipeline import Pipeline
@@ -75,7 +76,7 @@ def perform(
 
     Raises
     ------
-    RecipeNotFound, ParameterNotFound, ParameterError, NotebookError, DamagedFile
+    RecipeNotFound, ParameterNotFound, ParameterError, NotebookError
         If a notebook, its ``.yml`` or a value is not there or not right.
     ExecutionError
         If `into` cannot be written.
@@ -149,7 +150,7 @@ def resume(
             )
         return found.wait(reporter) if wait else found
     where = chosen(runner or found.asked.on, wait=wait)
-    asked = found.asked.but(error="", on=where.name)
+    asked = found.asked.but(error="", refused=False, on=where.name)
     asked.save(found.path)
     return _go_on(Performance(found.path, asked), where.runner, wait=wait, reporter=reporter)
 
@@ -203,7 +204,10 @@ def _with_parts(performance: Performance, reporter: Reporter) -> Performance:
     if execution is None:
         execution = execute_step(asked, before, stage.folder, {}, reporter=reporter)
     if execution.status != "done":
-        asked = asked.but(error=f"{before.name}: {execution.error_line}")
+        ended = execution.error or {}
+        refused = is_mistake(str(ended.get("name")))
+        why = ended.get("value") if refused else execution.error_line
+        asked = asked.but(error=f"{before.name}: {why}", refused=refused)
     else:
         asked = _told(asked, execution)
     asked.save(performance.path)
@@ -226,7 +230,8 @@ def _told(asked: Asked, execution: Execution) -> Asked:
             _refuse_incomplete(typed, part)
     except BeambookError as error:
         return asked.but(
-            error=f"{execution.recipe} found what {pipeline.recipe.name} cannot take: {error}"
+            error=f"{execution.recipe} found what {pipeline.recipe.name} cannot take: {error}",
+            refused=is_mistake(type(error).__name__),
         )
     return typed
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from beambook.errors import DamagedFile, ParameterNotFound, close_names
+from beambook.errors import NotebookError, ParameterNotFound, close_names
 from beambook.parameters import Parameters
 from beambook.recipe._pipeline.values import PARTS_FOLDER, check, parse
 from beambook.recipe._recipe import Recipe
@@ -46,7 +46,7 @@ class Pipeline:
 
         Raises
         ------
-        DamagedFile
+        NotebookError
             If the file is no YAML, or says something that nobody understands.
         RecipeNotFound
             If a notebook that it names is not there.
@@ -112,13 +112,13 @@ def _read(path: Path) -> dict[str, Any]:
         said = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         reason = " ".join(str(error).split())
-        raise DamagedFile(f"{str(path)!r} is not YAML: {reason}") from error
+        raise NotebookError(f"{str(path)!r} is not YAML: {reason}") from error
     if not isinstance(said, dict):
-        raise DamagedFile(f"{str(path)!r} does not say 'before: NOTEBOOK' or 'after: NOTEBOOK'")
+        raise NotebookError(f"{str(path)!r} does not say 'before: NOTEBOOK' or 'after: NOTEBOOK'")
     for key in said:
         if key not in KEYS:
             close = close_names(str(key), KEYS) or list(KEYS)
-            raise DamagedFile(f"{str(path)!r} says {key!r}; known are {', '.join(close)}")
+            raise NotebookError(f"{str(path)!r} says {key!r}; known are {', '.join(close)}")
     return said
 
 
@@ -126,7 +126,7 @@ def _names(said: Any, path: Path) -> tuple[str, ...]:
     """Parameters that parts may differ in: a name, or a list of names."""
     names = [said] if isinstance(said, str) else said
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise DamagedFile(f"{str(path)!r} says 'over: {said}'; write 'over: [NAME, NAME]'")
+        raise NotebookError(f"{str(path)!r} says 'over: {said}'; write 'over: [NAME, NAME]'")
     return tuple(names)
 
 
