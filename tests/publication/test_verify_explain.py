@@ -13,7 +13,7 @@ from nbformat.v4 import new_code_cell, new_notebook, new_output
 from beambook.publication import Verification
 from beambook.publication._contents import DataFile, DataReference
 from beambook.publication._verify.data import find_data
-from beambook.publication._verify.explain import pair_of
+from beambook.publication._verify.explain import pair_of, why_no_software
 from beambook.publication._verify.leg import (
     CellOutcome,
     Leg,
@@ -113,6 +113,20 @@ def test_only_what_came_out_ends_with_zero(answer):
     changed = verification(leg("preserved", answer), integrity=(("work/a", "was changed"),))
     assert (changed.status, changed.exit_status) == ("not verified", 2)
     assert changed.cause == "changed since it was sealed: work/a was changed"
+
+
+@pytest.mark.parametrize(
+    ("said", "short"),
+    [
+        ("Because a==1.2 has no usable wheels and", "a==1.2 has no wheel for this Python"),
+        ("Because a-b was not found in the package registry and", "no index has a-b"),
+        ("Because there is no version of a==9 and you", "there is no a==9"),
+        ("Python 3.7 is needed and not here", "Python 3.7 is needed and not here"),
+    ],
+    ids=range(4),
+)
+def test_what_a_resolver_says_is_shortened(said, short):
+    assert why_no_software(said) == short
 
 
 # --- cells -------------------------------------------------------------------

@@ -2,13 +2,36 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from beambook.publication._verify.leg import Answer, Leg
 
-__all__ = ["answer_of", "cause_of", "pair_of"]
+__all__ = ["answer_of", "cause_of", "pair_of", "why_no_software"]
 
 NAMED = 3
+_REASONS = (
+    (re.compile(r"(\S+) has no (?:usable )?wheels"), "{} has no wheel for this Python"),
+    (re.compile(r"(\S+) was not found in the package registry"), "no index has {}"),
+    (
+        re.compile(r"(\S+) was not found in the cache"),
+        "{} is not here (offline)",
+    ),
+    (re.compile(r"there (?:is|are) no versions? of ([^\s,]+)"), "there is no {}"),
+)
+
+
+def why_no_software(message: str) -> str:
+    """What a resolver says in a paragraph, in a few words; else as it is.
+
+    Examples
+    --------
+    >>> why_no_software("No solution: Because numpy==1.21.0 has no usable wheels and you ask …")
+    'numpy==1.21.0 has no wheel for this Python'
+    """
+    text = " ".join(message.split())
+    found = (words.format(m[1]) for pattern, words in _REASONS if (m := pattern.search(text)))
+    return next(found, text)
 
 
 def answer_of(legs: Sequence[Leg]) -> Answer:

@@ -11,8 +11,9 @@ from beambook.errors import EnvironmentProblem, ParameterError
 from beambook.events import Reporter, Silent
 from beambook.publication._publication import Publication, is_publication
 from beambook.publication._verify.data import Data, find_data
+from beambook.publication._verify.explain import why_no_software
 from beambook.publication._verify.leg import Leg
-from beambook.publication._verify.outcome import not_reached
+from beambook.publication._verify.outcome import not_reached, plain
 from beambook.publication._verify.perform import Stage, perform_leg
 from beambook.publication._verify.software import ENVIRONMENTS, leg_names, software_for
 from beambook.publication._verify.subject import Subject, sealed, unsealed
@@ -141,14 +142,17 @@ def _leg(name: str, stage: Stage, *, offline: bool) -> Leg:
         ) as had:  # fmt: skip
             return perform_leg(name, had, stage)
     except EnvironmentProblem as error:
-        return _impossible(name, stage, f"the software could not be had: {error}")
+        said = plain(str(error))
+        why = why_no_software(said)
+        notes = () if why == said else (said,)
+        return _impossible(name, stage, f"the software could not be had: {why}", notes)
 
 
-def _impossible(name: str, stage: Stage, problem: str) -> Leg:
+def _impossible(name: str, stage: Stage, problem: str, notes: tuple[str, ...] = ()) -> Leg:
     """The leg that could not begin."""
     items = stage.subject.items
     notebooks = tuple(not_reached(item.path, item.reference, problem) for item in items)
-    return Leg(name, problem=problem, notebooks=notebooks)
+    return Leg(name, problem=problem, notebooks=notebooks, notes=notes)
 
 
 def _path(data: str | Path | None) -> Path | None:
