@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -16,6 +17,7 @@ from beambook.environment import Environment
 from beambook.environment._lock import requirements
 from beambook.errors import ParameterError, PublicationError, RunNotFound
 from beambook.publication import Publication, seal
+from beambook.publication._declaration import read_declaration
 from beambook.publication._seal.data import Limits
 from beambook.recipe import execute
 
@@ -367,6 +369,17 @@ def tampered(tmp_path_factory):
     manifest = publication.path / "manifest-sha256.txt"
     files = [p for p in publication.path.rglob("*") if p.is_file() and p != manifest]
     return publication, {str(p.relative_to(publication.path)): p.read_bytes() for p in files}
+
+
+def test_declaration_in_the_documentation_is_one(tmp_path):
+    page = Path(__file__).parents[2] / "docs" / "how-to" / "publish.md"
+    (block,) = re.findall(r"^```yaml\n(.*?)^```", page.read_text(encoding="utf-8"), re.M | re.S)
+    (tmp_path / "publication.yml").write_text(block, encoding="utf-8")
+    declared = read_declaration(tmp_path)
+    empty = [name for name in declared.__dataclass_fields__ if not getattr(declared, name)]
+    assert empty == ["repository", "date", "order"]
+    assert declared.notebooks["fit.ipynb"]["values"] == {"run": 487}
+    assert declared.related[1].relation == "IsDocumentedBy"
 
 
 def test_what_is_not_there_and_what_is_no_notebook(tmp_path):

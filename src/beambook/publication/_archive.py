@@ -30,7 +30,8 @@ MOST_RATIO = 200  # deflate makes 1,032 of zeros; a notebook of numbers is 10, a
 SMALL = 200 << 20  # below this nobody minds the ratio
 BLOCK = 1 << 20
 EPOCH = (1980, 1, 1, 0, 0, 0)
-STORED = {".whl", ".zip", ".gz", ".zst", ".xz", ".bz2", ".sqfs", ".png", ".jpg", ".webp", ".h5"}
+SAMPLE = 1 << 16
+PACKED = 0.95  # what shrinks less is stored as it is: wheels, images, noise
 
 
 def is_zip(path: Path) -> bool:
@@ -65,13 +66,20 @@ def write_zip(folder: Path, path: Path, *, reporter: Reporter | None = None) -> 
 
 def _write_entry(archive: zipfile.ZipFile, path: Path, name: str) -> None:
     entry = zipfile.ZipInfo(name, EPOCH)
-    packed = path.suffix.lower() in STORED
-    entry.compress_type = zipfile.ZIP_STORED if packed else zipfile.ZIP_DEFLATED
+    entry.compress_type = zipfile.ZIP_STORED if _is_packed(path) else zipfile.ZIP_DEFLATED
     entry.create_system = 3  # Unix, wherever it is written
     entry.external_attr = (stat.S_IFREG | 0o644) << 16
     entry.file_size = path.stat().st_size  # decides whether the entry needs Zip64
     with path.open("rb") as source, archive.open(entry, "w") as target:
         shutil.copyfileobj(source, target, BLOCK)
+
+
+def _is_packed(path: Path) -> bool:
+    """Whether the middle of a file is as dense as what was compressed already."""
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - SAMPLE) // 2)
+        sample = file.read(SAMPLE)
+    return len(zlib.compress(sample, 1)) > PACKED * len(sample)
 
 
 def unpack(

@@ -203,8 +203,9 @@ def _walk(folder: Path, prefix: str) -> Iterator[str]:
 
 def _is_foreign(folder: Path) -> bool:
     """Software, frozen or not, and other publications are no part of the author's work."""
-    software = ("pyvenv.cfg", "environment.json", "conda-meta")
-    return any((folder / name).exists() for name in software) or is_publication(folder)
+    installed = any((folder / name).exists() for name in ("pyvenv.cfg", "conda-meta"))
+    frozen = all((folder / name).is_file() for name in ("environment.json", "requirements.txt"))
+    return installed or frozen or is_publication(folder)
 
 
 def _sorted_out(root: Path, names: list[str]) -> tuple[tuple[str, ...], dict[str, Path], list[str]]:
