@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import tarfile
 from dataclasses import replace
 
 import pytest
 
-from beambook.environment import Declared, Environment, capture, newest, read_declared, recreate
+from beambook.environment import (
+    Declared,
+    Environment,
+    capture,
+    newest,
+    read_declared,
+    recreate,
+    sandbox,
+)
+from beambook.environment._declared import build
 from beambook.environment._recreate.interpreters import installed, own_version
 from beambook.errors import EnvironmentProblem
 
@@ -71,7 +82,13 @@ def test_newest_keeps_what_no_index_has(index, tmp_path):
     assert python.exists()
 
 
-def test_what_was_translated_or_guessed_may_be_left_out_and_is_said(tmp_path):
+@pytest.fixture
+def no_sandbox(monkeypatch):
+    """A machine on which nothing keeps a build from the user's files."""
+    monkeypatch.setattr(build, "sandbox", lambda work, **_: sandbox(work, plain=True))
+
+
+def test_what_was_translated_or_guessed_may_be_left_out_and_is_said(no_sandbox, tmp_path):
     text = "dependencies: [alpha=9.9, nosuchthing, old]\n"
     (tmp_path / "environment.yml").write_text(text)
     frozen = read_declared(tmp_path).lock(tmp_path / "e")
@@ -84,19 +101,56 @@ def test_what_was_translated_or_guessed_may_be_left_out_and_is_said(tmp_path):
 
 @pytest.mark.parametrize(
     ("requirement", "said"),
-    [("nosuchthing", "nosuchthing"), ("alpha==9.9", r"alpha"), ("old", "build=True")],
+    [("nosuchthing", "nosuchthing"), ("alpha==9.9", "alpha"), ("old", "build=True")],
 )
-def test_what_was_asked_for_by_name_is_an_error(requirement, said, tmp_path):
+def test_what_was_asked_for_by_name_is_an_error(requirement, said, no_sandbox, tmp_path):
     with pytest.raises(EnvironmentProblem, match=said):
         Declared(requirements=(requirement,)).lock(tmp_path / "e")
     assert not (tmp_path / "e").exists()
 
 
-def test_sources_are_built_only_when_asked(tmp_path):
-    frozen = Declared(requirements=("old",)).lock(tmp_path / "e", build=True)
-    assert "old==1.0" in pins(frozen)
+def test_a_source_is_built_once_in_a_sandbox_and_carried_along(tmp_path):
+    if not sandbox(tmp_path).confines:
+        pytest.skip("no sandbox on this machine")
+    frozen = Declared(requirements=("old",)).lock(tmp_path / "e")
+    assert pins(frozen) == ["ipykernel==6.0", "old==1.0"]
+    assert any("old==1.0 was built from its source (" in note for note in frozen.notes)
+    assert frozen.package("old").wheel
+    assert not Environment.load(tmp_path / "e").damaged()
     made = recreate(frozen, cache=tmp_path / "cache", compiled=False)
-    assert made.notes == ("built from source where there is no wheel",)
+    assert made.notes == ()
+    done = subprocess.run(
+        [made.python, "-c", "import old; print(old.version)"], capture_output=True, check=True
+    )
+    assert done.stdout == b"1.0\n"
+
+
+def test_the_code_of_a_source_can_change_nothing_here(index, tmp_path):
+    if not sandbox(tmp_path).confines:
+        pytest.skip("no sandbox on this machine")
+    evil = tmp_path / "written"
+    index.add_source("evil", "1.0")
+    source = next(index.folder("evil").glob("*.tar.gz"))
+    with tarfile.open(source) as archive:
+        archive.extractall(tmp_path, filter="data")
+    backend = tmp_path / "evil-1.0" / "backend.py"
+    backend.write_text(
+        backend.read_text()
+        + f"\ntry: open({str(evil)!r}, 'w').write('x')\nexcept OSError: pass\n"
+        + f"\nimport os\nassert not os.path.exists({str(tmp_path / 'e')!r})\n"
+    )
+    with tarfile.open(source, "w:gz") as archive:
+        archive.add(tmp_path / "evil-1.0", "evil-1.0")
+    index.list("evil")
+    frozen = Declared(requirements=("evil",)).lock(tmp_path / "e")
+    assert "evil==1.0" in pins(frozen)
+    assert not evil.exists()
+
+
+def test_without_a_sandbox_sources_are_built_only_when_asked(no_sandbox, tmp_path):
+    frozen = Declared(requirements=("old",)).lock(tmp_path / "e", build=True)
+    assert any("old==1.0 was built from its source (folder)" in note for note in frozen.notes)
+    assert frozen.package("old").origin == "wheel"
 
 
 def test_the_python_of_the_outputs_is_taken_where_the_declaration_leaves_it_open(tmp_path):

@@ -19,7 +19,7 @@ from uv import find_uv_bin
 
 from beambook.errors import EnvironmentProblem
 
-__all__ = ["run_uv", "uv_environment"]
+__all__ = ["run_uv", "told", "uv_environment"]
 
 TOLD = 12  # lines of uv's own words that an error repeats
 
@@ -65,7 +65,7 @@ def run_uv(
             errors="replace",
         )
     if done.returncode:
-        raise EnvironmentProblem(f"Cannot {what}: {_told(done.stderr)}", hint=hint)
+        raise EnvironmentProblem(f"Cannot {what}: {told(done.stderr)}", hint=hint)
     return done.stdout
 
 
@@ -103,7 +103,7 @@ def _pip_files(env: Mapping[str, str]) -> Iterator[Path]:
     yield from (home / ".pip" / "pip.conf", Path("/etc/pip.conf"))
 
 
-def _told(stderr: str) -> str:
+def told(stderr: str) -> str:
     """What uv complains of, without the warnings about interpreters that it did not want anyway."""
     text = stderr.strip()
     starts = [at for word in ("error: ", "  × ") if (at := text.find(word)) >= 0]

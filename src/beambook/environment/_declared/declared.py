@@ -9,8 +9,9 @@ from os import PathLike
 from pathlib import Path
 
 from beambook.card import Card, Described, Table
+from beambook.environment._declared.freeze import freeze
 from beambook.environment._declared.hints import dates_of, python_of
-from beambook.environment._declared.resolve import Wanted, freeze
+from beambook.environment._declared.wanted import Wanted
 from beambook.environment._environment import Environment
 from beambook.events import Reporter
 
@@ -90,7 +91,7 @@ class Declared(Described):
         offline : bool
             Ask no index but what uv remembers.
         build : bool
-            Build packages that have no wheel: their own code is then executed here.
+            Build packages that have no wheel even where there is no sandbox.
         closest : bool
             Take the nearest minor version of Python where the wanted one is not here.
         reporter : Reporter, optional

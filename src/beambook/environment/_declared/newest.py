@@ -6,7 +6,8 @@ from os import PathLike
 from pathlib import Path
 
 from beambook.environment._declared.declared import Declared
-from beambook.environment._declared.resolve import Wanted, freeze
+from beambook.environment._declared.freeze import freeze
+from beambook.environment._declared.wanted import Wanted
 from beambook.environment._environment import Environment
 from beambook.environment._lock import installable
 from beambook.events import Reporter
@@ -36,7 +37,7 @@ def newest(
     offline : bool
         Ask no index but what uv remembers.
     build : bool
-        Build packages that have no wheel: their own code is then executed here.
+        Build packages that have no wheel even where there is no sandbox.
     reporter : Reporter, optional
 
     Returns

@@ -1,36 +1,24 @@
-"""Exact versions that satisfy requirements, as an environment."""
+"""Exact versions that satisfy requirements; what may be left out is, when it cannot be had."""
 
 from __future__ import annotations
 
-import platform
 import re
 import shutil
 import tempfile
-import time
-from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
-from packaging.requirements import InvalidRequirement, Requirement
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
-
-from beambook.environment._capture.index import lock
-from beambook.environment._environment import WHEELS, Environment
-from beambook.environment._package import Package, canonical
-from beambook.environment._recreate.interpreters import (
-    Interpreter,
-    find_python,
-    installed,
-    own_version,
-)
+from beambook.environment._declared.build import Builder
+from beambook.environment._declared.wanted import Wanted, bare, name_of
+from beambook.environment._environment import WHEELS
+from beambook.environment._package import canonical
+from beambook.environment._recreate.interpreters import Interpreter
 from beambook.environment._uv import run_uv
-from beambook.environment._write import fresh_folder, write_lock
 from beambook.errors import EnvironmentProblem
-from beambook.events import Progress, Reporter, Silent
 
-__all__ = ["Wanted", "freeze"]
+__all__ = ["Pin", "Resolution", "carry_along", "resolve"]
 
-NEEDED = "ipykernel"
 _PIN = re.compile(r"^([A-Za-z0-9._-]+)==([^\s;]+)", re.MULTILINE)
 _UNKNOWN = re.compile(
     r"([A-Za-z0-9][\w.-]*) (?:was|were) not found in the (?:package registry|cache)"
@@ -39,6 +27,11 @@ _NO_VERSION = re.compile(
     r"(?:there (?:is|are) no versions? of |Because only )([A-Za-z0-9][A-Za-z0-9._-]*)"
 )
 _NO_WHEEL = re.compile(r"([A-Za-z0-9][\w.-]*)(?:==\S+)? (?:has|have) no usable wheels")
+
+
+_NOT_BUILT = re.compile(
+    r"[Ff]ailed to (?:download and )?build `?([A-Za-z0-9][A-Za-z0-9._-]*?)(?:==|`|@| )"
+)
 
 
 @dataclass(frozen=True)
@@ -60,180 +53,84 @@ class Pin:
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """What is to be found.
+class Resolution:
+    """What was found.
 
     Attributes
     ----------
-    requirements, constraints : tuple of str
-    python, hint : str
-        As declared, and as the outputs tell.
-    optional : tuple of str
-        Names that may be left out.
-    notes : tuple of str
-        What is known already not to be honoured.
-    before : date or None
-    newest, offline, build, closest : bool
-        As for `Declared.lock`.
-    carried : tuple of Package
-        Packages that no index has: they stay as they are.
-    wheels : Path or None
-        Where their wheels lie.
+    pins : tuple of Pin
+    roots : frozenset of str
+        Names that were asked for.
+    lost : tuple of str
+        What was left out or relaxed.
     """
 
-    requirements: tuple[str, ...]
-    constraints: tuple[str, ...] = ()
-    python: str = ""
-    hint: str = ""
-    optional: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
-    before: date | None = None
-    newest: bool = False
-    offline: bool = False
-    build: bool = False
-    closest: bool = False
-    carried: tuple[Package, ...] = ()
-    wheels: Path | None = None
+    pins: tuple[Pin, ...]
+    roots: frozenset[str]
+    lost: tuple[str, ...] = ()
 
 
-def freeze(wanted: Wanted, into: Path, *, reporter: Reporter | None = None) -> Environment:
-    """Resolve, and write the environment's folder.
+def resolve(wanted: Wanted, asked: list[str], python: Interpreter, builder: Builder) -> Resolution:
+    """Pins of everything that is asked for and of what that needs.
+
+    Sources are looked into only where there is no wheel, and in the builder's sandbox.
 
     Raises
     ------
     EnvironmentProblem
-        When the Python is not here, or no versions satisfy everything.
+        When no versions satisfy everything.
     """
-    begin = time.perf_counter()
-    tell = reporter or Silent()
-    tell(Progress("lock", 0, 2, "find versions"))
-    python, notes = choose_python(wanted)
-    asked, added = _asked(wanted)
-    pins, lost = _resolve(wanted, asked, python)
-    tell(Progress("lock", 1, 2, f"{len(pins)} packages", time.perf_counter() - begin))
-    own = {package.name: package for package in wanted.carried}
-    locked = lock([pin for pin in pins if pin.name not in own], python.path)
-    roots = {canonical(_name(each)) for each in asked}
-    packages = tuple(
-        own.get(p.name)
-        or Package(p.name, p.version, locked.hashes[p.name], top_level=p.name in roots)
-        for p in sorted(pins, key=lambda p: p.name)
-        if p.name in locked.hashes or p.name in own
-    )
-    with fresh_folder(into) as folder:
-        _carry(wanted, folder / WHEELS)
-        environment = Environment(
-            path=folder,
-            python=python.version,
-            implementation="cpython",
-            platform=f"linux-{platform.machine()}, {' '.join(platform.libc_ver())}",
-            packages=packages,
-            notes=(*wanted.notes, *notes, *added, *lost),
-        )
-        write_lock(environment, locked.files)
-    tell(Progress("lock", 2, 2, "", time.perf_counter() - begin))
-    return replace(environment, path=into)
-
-
-def choose_python(wanted: Wanted) -> tuple[Interpreter, tuple[str, ...]]:
-    """The Python that is declared; in a range that of the outputs, else the newest that fits."""
-    if re.fullmatch(r"3\.\d+(\.\d+)?", wanted.python) and not wanted.newest:
-        return find_python(wanted.python, closest=wanted.closest)
-    allowed = _specifiers(wanted.python)
-    likely = [own_version()] if wanted.newest else [wanted.hint, own_version()]
-    for version in likely:
-        if version and allowed.contains(version):
-            closest = wanted.closest or version != wanted.hint
-            found, notes = find_python(version, closest=closest)
-            said = f"Python {version}, as the outputs tell" if version == wanted.hint else ""
-            return found, (*((said,) if said else ()), *notes)
-    fitting = [each for each in installed() if allowed.contains(each.version)]
-    if not fitting:
-        raise EnvironmentProblem(
-            f"Python {wanted.python} is needed and not here", hint="Install it: uv python install"
-        )
-    return max(fitting, key=lambda each: tuple(map(int, each.version.split(".")))), ()
-
-
-def _specifiers(text: str) -> SpecifierSet:
-    exact = re.fullmatch(r"3\.\d+(\.\d+)?", text)
-    try:
-        return SpecifierSet(f">={text}" if exact else text)
-    except InvalidSpecifier:
-        return SpecifierSet()
-
-
-def _asked(wanted: Wanted) -> tuple[list[str], tuple[str, ...]]:
-    """Requirements, and what was added to them."""
-    asked = [_bare(each) if wanted.newest else each for each in wanted.requirements]
-    asked += [package.pin for package in wanted.carried]
-    if any(canonical(_name(each)) == NEEDED for each in asked):
-        return asked, ()
-    return [*asked, NEEDED], (f"{NEEDED} was added: it was not asked for",)
-
-
-def _name(requirement: str) -> str:
-    try:
-        return Requirement(requirement).name
-    except InvalidRequirement:
-        return requirement
-
-
-def _bare(requirement: str) -> str:
-    """Without its version."""
-    wanted = Requirement(requirement)
-    wanted.specifier = SpecifierSet()
-    return str(wanted)
-
-
-def _resolve(
-    wanted: Wanted, asked: list[str], python: Interpreter
-) -> tuple[list[Pin], tuple[str, ...]]:
-    """Pins of everything; what may be left out is, when it cannot be had, and said."""
     lost: list[str] = []
     optional = {canonical(name) for name in wanted.optional}
+    building = False
     while True:
         try:
-            text = _compile(wanted, asked, python)
+            text = _compile(wanted, asked, python, builder if building else None)
         except EnvironmentProblem as problem:
-            changed, said = _without_missing(asked, optional, str(problem))
+            message = " ".join(str(problem).split())
+            if not building and builder.possible and _NO_WHEEL.search(message):
+                building = True
+                continue
+            asked, said = _without_missing(asked, optional, message)
             if not said:
-                raise _explained(problem, wanted) from problem
-            asked[:], lost = changed, [*lost, *said]
+                raise _explained(problem, builder) from problem
+            lost += said
             continue
-        return [Pin(canonical(n), v) for n, v in _PIN.findall(text)], tuple(lost)
+        pins = tuple(Pin(canonical(n), v) for n, v in _PIN.findall(text))
+        return Resolution(pins, frozenset(map(name_of, asked)), tuple(lost))
 
 
 def _without_missing(
-    asked: list[str], optional: set[str], problem: str
+    asked: list[str], optional: set[str], message: str
 ) -> tuple[list[str], list[str]]:
     """The same without names that no index has, and without versions that it does not have."""
-    message = " ".join(problem.split())
-    unknown = {canonical(name) for name in _UNKNOWN.findall(message)} & optional
-    unknown |= {canonical(name) for name in _NO_WHEEL.findall(message)} & optional
-    no_version = ({canonical(name) for name in _NO_VERSION.findall(message)} & optional) - unknown
+    found = {
+        name
+        for rule in (_UNKNOWN, _NO_WHEEL, _NOT_BUILT)
+        for name in map(canonical, rule.findall(message))
+    }
+    unknown = found & optional
+    no_version = (set(map(canonical, _NO_VERSION.findall(message))) & optional) - unknown
     kept, said = [], []
     for each in asked:
-        name = canonical(_name(each))
-        if name in unknown:
+        if name_of(each) in unknown:
             said.append(f"{each}: no index has it ready to be installed; left out")
-        elif name in no_version and _bare(each) != each:
-            kept.append(_bare(each))
+        elif name_of(each) in no_version and bare(each) != each:
+            kept.append(bare(each))
             said.append(f"{each}: no index has this version; another was taken")
         else:
             kept.append(each)
     return kept, said
 
 
-def _compile(wanted: Wanted, asked: list[str], python: Interpreter) -> str:
+def _compile(wanted: Wanted, asked: list[str], python: Interpreter, builder: Builder | None) -> str:
     options: list[str | Path] = ["--python", python.path, "--no-header", "--no-annotate", "-q"]
-    options += [] if wanted.build else ["--no-build"]
     options += ["--offline"] if wanted.offline else []
-    if wanted.before is not None:
-        options += ["--exclude-newer", str(wanted.before + timedelta(days=1))]
-    with tempfile.TemporaryDirectory(prefix="beambook-lock-") as folder:
+    options += until(wanted)
+    work = builder.work if builder else None
+    with tempfile.TemporaryDirectory(prefix="beambook-lock-", dir=work) as folder:
         if wanted.carried:
-            _carry(wanted, Path(folder) / WHEELS)
+            carry_along(wanted, Path(folder) / WHEELS)
             options += ["--find-links", Path(folder) / WHEELS]
         if wanted.constraints:
             constraints = Path(folder) / "constraints.txt"
@@ -241,19 +138,30 @@ def _compile(wanted: Wanted, asked: list[str], python: Interpreter) -> str:
             options += ["-c", constraints]
         text = "\n".join(asked) + "\n"
         what = "find versions that satisfy all requirements"
-        return run_uv("pip", "compile", *options, "-", what=what, stdin=text)
+        words = ("pip", "compile", *options, "-")
+        if builder:
+            return builder.uv(*words, what=what, stdin=text)
+        return run_uv(*words, "--no-build", what=what, stdin=text)
 
 
-def _carry(wanted: Wanted, into: Path) -> None:
-    """The wheels that are carried along, and no others."""
+def until(wanted: Wanted) -> list[str]:
+    """Uv's option for the day after which nothing counts."""
+    if wanted.before is None:
+        return []
+    return ["--exclude-newer", str(wanted.before + timedelta(days=1))]
+
+
+def carry_along(wanted: Wanted, into: Path) -> None:
+    """Copy the wheels that no index has, and no others."""
     for package in wanted.carried:
         into.mkdir(exist_ok=True)
         shutil.copyfile((wanted.wheels or Path()) / package.wheel, into / package.wheel)
 
 
-def _explained(problem: EnvironmentProblem, wanted: Wanted) -> EnvironmentProblem:
-    if _NO_WHEEL.search(" ".join(str(problem).split())) and not wanted.build:
+def _explained(problem: EnvironmentProblem, builder: Builder) -> EnvironmentProblem:
+    if _NO_WHEEL.search(" ".join(str(problem).split())) and not builder.possible:
         return EnvironmentProblem(
-            problem.message, hint="build=True builds it from its source, which executes its code"
+            problem.message,
+            hint="Without a sandbox nothing is built from source; build=True does it anyhow",
         )
     return problem
