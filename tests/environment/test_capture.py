@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 import shutil
@@ -13,6 +14,8 @@ from pathlib import Path
 import pytest
 
 from beambook.environment import Environment, capture, fetch_wheels
+from beambook.environment._capture.index import _entry
+from beambook.environment._capture.login import request
 from beambook.environment._capture.probe import probe
 from beambook.errors import EnvironmentProblem
 
@@ -379,3 +382,69 @@ def test_a_folder_that_conda_built_in_is_no_folder_here(venv, tmp_path):
         wheel_file.write_text(f"Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: {tag}\n")
     frozen = capture(venv.python, into=tmp_path / "e")
     assert {package.origin for package in frozen.packages} == {"index"}
+
+
+@pytest.mark.parametrize(
+    "name", ["../../evil.whl", "..%2f..%2fevil.whl", "/tmp/evil.whl", "a b.whl"]
+)
+def test_a_pylock_cannot_name_a_file_outside_of_wheels(venv, index, tmp_path, name):
+    frozen = capture(venv.python, into=tmp_path / "e")
+    text = frozen.pylock.read_text()
+    hashes = re.search(r"alpha-1\.0[^{]*(hashes = \{[^}]*\})", text)[1]
+    evil = f'wheels = [{{ name = "{name}", url = "{index.url}/simple/alpha/", {hashes} }}]'
+    frozen.pylock.write_text(re.sub(r"wheels = \[.*alpha-1\.0.*\]", evil, text))
+    before = set(tmp_path.rglob("*evil*"))
+    with pytest.raises(EnvironmentProblem, match=r"is called|checksum is another"):
+        fetch_wheels(frozen)
+    assert set(tmp_path.rglob("*evil*")) == before
+    assert not Path("/tmp/evil.whl").exists()
+
+
+def test_wheels_that_are_there_are_not_fetched_again(venv, index, tmp_path):
+    capture(venv.python, into=tmp_path / "e", wheels=True)
+    index.asked.clear()
+    again = capture(venv.python, into=tmp_path / "e", wheels=True)
+    assert again.complete
+    assert again.damaged() == ()
+    assert not [path for path in index.asked if path.endswith(".whl")]
+
+
+def test_passwords_go_to_their_own_host_and_into_no_file(monkeypatch, tmp_path):
+    monkeypatch.setenv("UV_INDEX", "site=https://me:s%40cret@pypi.example.org/simple")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    (tmp_path / "netrc").write_text("machine files.example.org login you password other\n")
+    expected = {
+        "https://pypi.example.org/a.whl": b"me:s@cret",
+        "https://files.example.org/a.whl": b"you:other",
+        "https://example.org/a.whl": None,
+        "http://pypi.example.org/a.whl": None,
+    }
+    for url, login in expected.items():
+        sent = request(url).get_header("Authorization")
+        assert (base64.b64decode(sent.split()[1]) if sent else None) == login, url
+    said = {"url": "https://me:secret@pypi.example.org/a.whl", "hashes": {}, "upload-time": 1}
+    assert _entry({"wheels": [said]}) == {
+        "wheels": [{"url": "https://pypi.example.org/a.whl", "hashes": {}}]
+    }
+
+
+def test_what_is_not_in_order_is_said(venv, tmp_path):
+    site = next(venv.folder.rglob("site-packages"))
+    (site / "mytools.py").write_text("answer = 42\n")
+    shutil.copytree(site / "alpha-1.0.dist-info", site / "alpha-0.9.dist-info")
+    metadata = (site / "alpha-0.9.dist-info" / "METADATA").read_text().replace("1.0", "0.9")
+    (site / "alpha-0.9.dist-info" / "METADATA").write_text(metadata)
+    (site / "~eta-1.0.dist-info").mkdir()
+    frozen = capture(venv.python, into=tmp_path / "e")
+    notes = "\n".join(frozen.notes)
+    for said in ("mytools.py", "0.9", "~eta-1.0.dist-info is damaged"):
+        assert said in notes
+    assert "alpha/" not in notes
+
+
+def test_a_version_that_is_none_is_said_and_stops_nothing(venv, index, tmp_path):
+    info = next(venv.folder.rglob("alpha-1.0.dist-info"))
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: alpha\nVersion: final-edition\n")
+    frozen = capture(venv.python, into=tmp_path / "e")
+    assert [p.origin for p in frozen.packages] == ["absent", "index"]
+    assert any("'final-edition' is no version" in note for note in frozen.notes)

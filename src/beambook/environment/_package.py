@@ -9,13 +9,39 @@ from typing import Any
 
 from beambook.errors import EnvironmentProblem
 
-__all__ = ["Library", "Package", "canonical"]
+__all__ = ["Library", "Package", "canonical", "is_version", "is_wheel_name"]
 
 ORIGINS = ("index", "wheel", "absent")
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
 _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9.!+_-]*")
+_PEP440 = re.compile(
+    r"v?(\d+!)?\d+(\.\d+)*([-_.]?(a|b|c|rc|alpha|beta|pre|preview)[-_.]?\d*)?"
+    r"(-\d+|[-_.]?(post|rev|r)[-_.]?\d*)?([-_.]?dev[-_.]?\d*)?(\+[a-z0-9]+([-_.][a-z0-9]+)*)?"
+)
 _HASH = re.compile(r"sha(256|384|512):[0-9a-f]{64,128}")
 _WHEEL = re.compile(r"[A-Za-z0-9_.!+-]+\.whl")
+
+
+def is_version(text: str) -> bool:
+    """Whether indexes take this for a version (PEP 440).
+
+    Examples
+    --------
+    >>> is_version("2.1.0rc1+cu118"), is_version("2.1-final-edition")
+    (True, False)
+    """
+    return bool(_PEP440.fullmatch(text.lower()))
+
+
+def is_wheel_name(name: str) -> bool:
+    """Whether a file may be called so in ``wheels/``: nothing that leads out of it.
+
+    Examples
+    --------
+    >>> is_wheel_name("six-1.17.0-py2.py3-none-any.whl"), is_wheel_name("../six.whl")
+    (True, False)
+    """
+    return bool(_WHEEL.fullmatch(name))
 
 
 def canonical(name: str) -> str:

@@ -86,7 +86,8 @@ def capture(
         environment = _environment(probed, packages, folder)
         write_lock(environment, locked.files)
         if wheels:
-            environment = fetch_wheels(environment, reporter=reporter)
+            had = Path(into) / WHEELS
+            environment = fetch_wheels(environment, reuse=had, reporter=reporter)
         if image:
             make_image(environment, reporter=reporter)
     say.end()

@@ -69,13 +69,15 @@ def _texts(data: mmap.mmap) -> list[tuple[int, str]]:
     dynamic = next(((at, size) for kind, at, _, size in segments if kind == DYNAMIC), (0, 0))
     count = min(dynamic[1] // entry.size, MOST)
     tags = [entry.unpack_from(data, dynamic[0] + i * entry.size) for i in range(count)]
-    strings = next((value for tag, value in tags if tag == STRTAB), None)
-    if strings is None:
+    strings = next((value for tag, value in tags if tag == STRTAB), -1)
+    held = (
+        strings - memory + start
+        for kind, start, memory, size in segments
+        if kind == LOAD and memory <= strings < memory + size
+    )
+    at = next(held, None)
+    if at is None:
         return []
-    at = next(
-        (strings - memory + start for kind, start, memory, size in segments
-         if kind == LOAD and memory <= strings < memory + size)
-    )  # fmt: skip
     wanted = (NEEDED, RPATH, RUNPATH)
     return [(tag, _text(data, at + value)) for tag, value in tags if tag in wanted]
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlsplit, urlunsplit
 
-from beambook.environment._package import canonical
+from beambook.environment._package import canonical, is_version
 from beambook.environment._uv import run_uv
 from beambook.errors import EnvironmentProblem
 
@@ -31,6 +31,10 @@ class Pinned(Protocol):
     @property
     def name(self) -> str:
         """As indexes compare it."""
+
+    @property
+    def version(self) -> str:
+        """Which one."""
 
     @property
     def pin(self) -> str:
@@ -79,8 +83,8 @@ def lock(packages: Sequence[Pinned], python: Path) -> Locked:
     EnvironmentProblem
         If no index answers.
     """
-    pins = {package.name: package.pin for package in packages}
-    missing: list[str] = []
+    pins = {package.name: package.pin for package in packages if is_version(package.version)}
+    missing = [package.name for package in packages if package.name not in pins]
     while pins:
         try:
             return _compiled(pins, python, missing)

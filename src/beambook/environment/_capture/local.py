@@ -14,7 +14,7 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 
 from beambook.environment._capture.probe import Installed, Probed
 from beambook.environment._capture.repack import repack
-from beambook.environment._package import Package
+from beambook.environment._package import Package, is_version
 from beambook.environment._uv import run_uv
 from beambook.errors import EnvironmentProblem
 
@@ -60,6 +60,8 @@ def carried(package: Installed, probed: Probed, into: Path, *, why: str = "") ->
     folder = folder_of(package)
     if package.installer == CONDA and not all(tag.endswith("-any") for tag in package.tags):
         raise EnvironmentProblem(f"{package.pin} was compiled by conda for conda's own libraries")
+    if folder is None and not is_version(package.version):
+        raise EnvironmentProblem(f"{package.version!r} is no version that an index could have")
     into.mkdir(parents=True, exist_ok=True)
     if folder is not None:
         wheel, source = _build(package, folder, probed, into), _checkout(folder)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from beambook.environment._capture.local import folder_of
+from beambook.environment._capture.loose import loose_modules
 from beambook.environment._capture.probe import Probed
 from beambook.environment._package import Package
 
@@ -36,6 +37,10 @@ def notes_on(probed: Probed, packages: Sequence[Package], missing: Sequence[str]
     if not any(p.name == "ipykernel" for p in packages):
         yield "There is no ipykernel in it: notebooks cannot be executed with it"
     yield from _of_conda(probed)
+    if probed.odd:
+        yield f"The installation is not in order: {_few(probed.odd)}"
+    if loose := loose_modules(probed):
+        yield f"Modules that belong to no package are not frozen: {_few(loose)}"
     if probed.user_site:
         yield "Packages of the user's own folder (pip install --user) are frozen, too"
     known = [folder for package in probed.packages if (folder := folder_of(package))]

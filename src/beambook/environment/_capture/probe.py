@@ -74,6 +74,7 @@ class Probed:
     conda: str
     kernel: Mapping[str, Any] | None
     packages: tuple[Installed, ...]
+    odd: tuple[str, ...]
 
 
 def probe(python: Path) -> Probed:
@@ -133,6 +134,7 @@ def _probed(said: Mapping[str, Any]) -> Probed:
         conda=said["conda"],
         kernel=said["kernel"],
         packages=tuple(_installed(each) for each in said["packages"]),
+        odd=tuple(said["odd"]),
     )
 
 

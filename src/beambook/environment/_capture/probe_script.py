@@ -57,14 +57,20 @@ def described(distribution: metadata.Distribution) -> dict[str, Any]:
     }
 
 
-def packages() -> list[dict[str, Any]]:
-    """All installed packages; of several copies the one that is imported."""
+def packages() -> tuple[list[dict[str, Any]], list[str]]:
+    """All installed packages, of several copies the one that Python finds; and what is odd."""
     found: dict[str, dict[str, Any]] = {}
+    odd = []
     for distribution in metadata.distributions():
         name = distribution.metadata["Name"]
-        if name:
-            found.setdefault(re.sub(r"[-_.]+", "-", name).lower(), described(distribution))
-    return [found[key] for key in sorted(found)]
+        if not name:
+            odd.append(os.path.basename(str(getattr(distribution, "_path", "?"))) + " is damaged")
+            continue
+        said = described(distribution)
+        kept = found.setdefault(re.sub(r"[-_.]+", "-", name).lower(), said)
+        if kept is not said and kept["folder"] == said["folder"]:
+            odd.append(f"{name} is installed as {kept['version']} and {said['version']}")
+    return [found[key] for key in sorted(found)], sorted(odd)
 
 
 def kernel() -> Any:
@@ -101,6 +107,7 @@ def found() -> dict[str, Any]:
     if own:
         sys.path.insert(0, own)
         folders.insert(0, os.path.realpath(own))
+    known, odd = packages()
     standard = os.path.realpath(sysconfig.get_path("stdlib"))
     prefixes = sorted({os.path.realpath(p) for p in (sys.prefix, sys.base_prefix)})
     return {
@@ -117,7 +124,8 @@ def found() -> dict[str, Any]:
         "user_site": own,
         "conda": sys.prefix if os.path.isdir(os.path.join(sys.prefix, "conda-meta")) else "",
         "kernel": kernel(),
-        "packages": packages(),
+        "packages": known,
+        "odd": odd,
     }
 
 
