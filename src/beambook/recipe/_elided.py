@@ -17,7 +17,7 @@ from beambook.recipe._volatile import GONE
 
 __all__ = ["without_elided"]
 
-_CUT = re.compile(r"(?<=\S)(?:\.\.\.|…)")
+_CUT = re.compile(r"(?:(?<=\S)|(?<=\S ))(?:\.\.\.|…)")
 _BORDER = re.compile(r"(?:^|(?<=[\s>'\"(\[{=,;]))(?=\S)", re.M)  # where a value may begin
 REACH = 400  # characters before the mark in which the value begins
 MANY = 20_000  # stored texts; nobody shows more

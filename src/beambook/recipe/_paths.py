@@ -24,6 +24,7 @@ PATH = (
 _TEMPORARY = re.compile(r"^(?:/private)?/(?:tmp|var/tmp|var/folders|dev/shm|run/user)(?:/|$)")
 _HOME = re.compile(r"(?:[A-Za-z]:)?/(?:home|Users)/[^/]+|/root|~")
 _FOLDER = re.compile(rf"(?:[A-Za-z]:)?/{_TOP}(?:/[^/\n<>'\":|]+)*/?")
+_CUT = re.compile(r"(?:(?<=\S)|(?<=\S ))(?:\.\.\.|…)")
 RANDOM_NAME = re.compile(r"(?:tmp|temp)[\w-]{4,}")
 
 
@@ -96,5 +97,26 @@ def placed(text: str, folders: Iterable[str]) -> str:
     """
     for folder in folders:
         if folder in text:
-            text = re.sub(rf"(?<![\w/]){re.escape(folder)}(?![\w.-])", HERE, text)
+            text = re.sub(rf"(?<![\w/]){re.escape(folder)}(?![\w-]|\.\w)", HERE, text)
+        if _CUT.search(text):
+            text = _placed_in_part(text, folder)
     return text
+
+
+def _placed_in_part(text: str, folder: str) -> str:
+    """`HERE` also for the beginning of a folder that was cut short."""
+    pieces, end = [], 0
+    for mark in _CUT.finditer(text):
+        before = text[end : mark.start()]
+        start = before.rfind(_top_of(folder))
+        part = before[start:] if start >= 0 else ""
+        if part and folder.startswith(part):
+            before = before[:start] + HERE
+        pieces += [before, mark[0]]
+        end = mark.end()
+    return "".join([*pieces, text[end:]])
+
+
+def _top_of(folder: str) -> str:
+    """The first two parts: less could be of any folder."""
+    return "/".join(folder.split("/")[:3])

@@ -38,7 +38,6 @@ def vega_in(html: str) -> dict[str, Any]:
 
 def is_loader(data: Mapping[str, Any]) -> bool:
     """Whether an output shows nothing, and only brings plotly's scripts."""
-    html = str(data.get("text/html", ""))
-    return set(data) <= {"text/html", "text/plain"} and bool(
-        "window.PlotlyConfig" in html and "Plotly.newPlot" not in html
-    )
+    start = str(data.get("text/html", "")).lstrip()[:300]
+    only = set(data) <= {"text/html", "text/plain"}
+    return only and start.startswith("<script") and "window.PlotlyConfig" in start
