@@ -111,6 +111,14 @@ def test_each_makes_parts_of_any_notebook(beambook, tmp_path):
     assert [part["results"]["twice"]["value"] for part in answer.json["parts"]] == [2, 4]
 
 
+def test_where_no_slurm_answers_nothing_is_executed(beambook, toys, tmp_path, monkeypatch):
+    monkeypatch.setenv("SLURM_CONF", str(tmp_path / "no-such.conf"))
+    answer = beambook("run", toys, "run=3", "--on", "slurm")
+    assert answer.code == 1
+    assert len(answer.err.splitlines()) == 1
+    assert not Path("executions").exists()
+
+
 def test_on_slurm_without_waiting(beambook, toys, site):
     answer = beambook("run", toys, "run=3", "modules=0-1", "--on", "slurm", "--no-wait")
     assert answer.code == 0

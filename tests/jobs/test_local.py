@@ -7,13 +7,13 @@ import subprocess
 import sys
 
 import pytest
-from tests.jobs.conftest import kinds, sh, wait_for
+from tests.jobs.conftest import MOST_SECONDS, kinds, sh, wait_for
 
 from beambook.errors import JobError, NameNotFound, ParameterError, RunNotFound
 from beambook.jobs import Batch, Job, LocalRunner, Resources, Task, runner
 from beambook.jobs._local import room_for
 
-TRAP = "trap 'echo asked to end; exit 0' TERM; sleep 30 & wait"
+TRAP = "trap 'echo asked to end; exit 0' TERM; touch ready; sleep 30 & wait"
 
 
 def alive(pid):
@@ -90,9 +90,9 @@ def test_resume_runs_only_what_has_not_succeeded(make_batch, tmp_path):
     assert json.loads((batch.folder / "tasks/0001/status-1.json").read_text())["exit"] == 1
 
 
-def test_stop_asks_first_and_begins_nothing_more(make_batch):
+def test_stop_asks_first_and_begins_nothing_more(make_batch, tmp_path):
     job = LocalRunner(at_once=1).submit(make_batch(TRAP, "touch never", finish="touch never"))
-    wait_for(lambda: job.states()[0].state == "running")
+    wait_for(lambda: job.states()[0].state == "running" and (tmp_path / "ready").exists())
     with pytest.raises(JobError, match="still runs"):
         job.resume()
     job.stop()
@@ -103,6 +103,15 @@ def test_stop_asks_first_and_begins_nothing_more(make_batch):
     assert not (job.batch.directory / "never").exists()
     assert second.attempts == 0
     assert job.state == "stopped"
+
+
+def test_what_runs_has_lasted_until_now(make_batch, tmp_path):
+    job = LocalRunner().submit(make_batch("until [ -e go ]; do sleep 0.05; done"))
+    seconds = wait_for(lambda: job.states()[0].seconds, "a time before the first sign of life")
+    assert 0 < seconds < 10 * MOST_SECONDS
+    (tmp_path / "go").touch()
+    (state,) = job.wait()
+    assert state.seconds == state.ended - state.started
 
 
 def test_time_limit(make_batch):
@@ -149,9 +158,17 @@ def submitter(tmp_path, how):
     return subprocess.Popen(command)
 
 
+def at_work(tmp_path):
+    """The job, once the quick task has ended and the two others are in the middle of theirs."""
+    job = wait_for(lambda: (tmp_path / "b/runner.json").exists() and Job.load(tmp_path / "b"))
+    wait_for(lambda: kinds(job.states()) == ["done", "running", "running"])
+    wait_for(lambda: len(pids(tmp_path)) == 2)
+    return job
+
+
 def test_all_is_stopped_with_the_submitter(tmp_path):
     with submitter(tmp_path, "foreground") as process:
-        wait_for(lambda: len(pids(tmp_path)) == 2)
+        at_work(tmp_path)
         process.kill()
     job = Job.load(tmp_path / "b")
     states = job.wait()
@@ -162,7 +179,7 @@ def test_all_is_stopped_with_the_submitter(tmp_path):
 
 def test_interrupt_stops_the_work_and_says_so(tmp_path):
     with submitter(tmp_path, "foreground") as process:
-        wait_for(lambda: len(pids(tmp_path)) == 2)
+        at_work(tmp_path)
         process.send_signal(signal.SIGINT)
         process.wait(30)
     assert kinds(Job.load(tmp_path / "b").states()) == ["done", "stopped", "stopped"]
@@ -178,14 +195,14 @@ def test_work_that_stays_goes_on_without_its_submitter(tmp_path):
 
 def test_after_a_power_cut_the_rest_is_run(tmp_path):
     with submitter(tmp_path, "foreground") as process:
-        wait_for(lambda: len(pids(tmp_path)) == 2)
+        job = at_work(tmp_path)
         records = [json.loads(path.read_text()) for path in (tmp_path / "b").rglob("status.json")]
         pool = json.loads((tmp_path / "b/runner.json").read_text())["pid"]
-        process.kill()
-        for pid in [pool, *(each["pid"] for each in records if each["state"] == "running")]:
-            os.kill(pid, signal.SIGKILL)
+        mine = [process.pid, pool, *(e["pid"] for e in records if e["state"] == "running")]
+        for signum in signal.SIGSTOP, signal.SIGKILL:  # at once: none sees another one end
+            for pid in mine:
+                os.kill(pid, signum)
     wait_for(lambda: not any(map(alive, pids(tmp_path))), "the end of what they had started")
-    job = Job.load(tmp_path / "b")
     wait_for(lambda: kinds(job.states()) == ["done", "lost", "lost"], "the end of the wrappers")
     assert job.state == "lost"
     (tmp_path / "b/tasks/0001/status.json").write_text('{"state": "runn')  # cut in the middle

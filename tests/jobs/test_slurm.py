@@ -104,6 +104,15 @@ def test_a_node_that_fails_costs_one_attempt(submit, slurm, make_batch):
     assert node in first.earlier[0]
 
 
+def test_what_runs_has_lasted_until_now(submit, make_batch, tmp_path):
+    job = submit(make_batch(HOLD))
+    first = wait_for(lambda: job.states()[0].seconds, "a time before the first sign of life")
+    assert first < 10.0, "which comes after 10 s"
+    assert wait_for(lambda: job.states()[0].seconds > first)
+    (tmp_path / "go").touch()
+    assert kinds(job.wait()) == ["done"]
+
+
 def test_stop_and_resume(submit, make_batch, tmp_path):
     job = submit(make_batch("echo x >> first", HOLD, HOLD, finish="echo end"), at_once=2)
     wait_for(lambda: kinds(job.states())[:2] == ["done", "running"])

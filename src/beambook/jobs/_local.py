@@ -170,7 +170,7 @@ def _state(folder: Path, which: int | str, name: str, *, pool_is_alive: bool) ->
     if is_lost(status) and not pool_is_alive:
         return state.but("lost", "its process went away and could not say why")
     if status or pool_is_alive:
-        return state
+        return state.ticking() if state.state == "running" else state
     if note := stop_note(str(folder)):
         return state.but("stopped", f"{note}, before it began")
     return state.but("lost", "never began: what ran the batch went away")

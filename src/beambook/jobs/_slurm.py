@@ -29,7 +29,7 @@ from beambook.jobs._slurm_script import (
     write_scripts,
 )
 from beambook.jobs._slurm_states import Submissions, states_of
-from beambook.jobs._slurm_submit import sbatch
+from beambook.jobs._slurm_submit import ask_controller, sbatch
 from beambook.jobs._state import TaskState
 from beambook.jobs._status import read_json, write_json, write_stop
 
@@ -79,6 +79,16 @@ class SlurmRunner:
     def site(self) -> Site:
         """What it knows of the cluster."""
         return self._site
+
+    def check(self) -> None:
+        """See that Slurm answers, before there is work that it could refuse.
+
+        Raises
+        ------
+        JobError
+            If there is none here, or it does not answer.
+        """
+        ask_controller(conf=self._conf)
 
     def submit(self, batch: Batch) -> Job:
         """Run all tasks that have not succeeded, then the finish; returns at once.

@@ -151,7 +151,7 @@ def _state(batch: Batch, jobs: Submissions, which: int | str, *, settling: bool)
     if said is not None and said.waits:
         return state.but("queued", in_words(said)[1], node="")
     if said is not None and said.runs:
-        return state.but("running", node=state.node or said.node) if _is_new(state) else state
+        return _started(state, said.node) if _is_new(state) else state.ticking()
     note = stop_note(str(batch.folder))
     if note:
         return state if state.state == "stopped" else state.but("stopped", note)
@@ -161,6 +161,10 @@ def _state(batch: Batch, jobs: Submissions, which: int | str, *, settling: bool)
 def _is_new(state: TaskState) -> bool:
     """Slurm has started it, and it has not said so yet, or was started again."""
     return state.state in ("queued", "stopped")
+
+
+def _started(state: TaskState, node: str) -> TaskState:
+    return state.but("running", node=state.node or node)
 
 
 def _ended(

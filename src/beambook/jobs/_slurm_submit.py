@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from beambook.jobs._site import Site
 from beambook.jobs._slurm_command import CommandFailed, call
 
-__all__ = ["sbatch"]
+__all__ = ["ask_controller", "sbatch"]
 
 # What sbatch complains of → key of the site file that says it.
 COMPLAINTS = {
@@ -25,6 +27,23 @@ ELSEWHERE = (
     "Is this a node of the cluster? If so, sinfo answers; "
     "a Slurm of your own to try: python -m beambook.testing slurm"
 )
+
+
+def ask_controller(*, conf: str = "") -> None:
+    """See that there is a Slurm that answers.
+
+    Raises
+    ------
+    CommandFailed
+        If there is none.
+    """
+    if conf and not Path(conf).is_file():  # for which Slurm's own programs would wait a minute
+        raise CommandFailed("scontrol", f"SLURM_CONF is {conf}, which is not there")
+    try:
+        call("scontrol", "ping", conf=conf)
+    except CommandFailed as error:
+        if "is UP" not in error.text:  # one of several controllers will do
+            raise CommandFailed("scontrol", error.text, hint=error.hint or ELSEWHERE) from None
 
 
 def sbatch(*words: str, site: Site, conf: str = "") -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -37,7 +38,7 @@ class TaskState:
     started, ended : float, optional
         Seconds since 1970.
     seconds : float
-        From the first start to the end (or its last sign of life), in s.
+        From the first start to the end, to now if it runs, or to its last sign of life, in s.
     peak_memory : int
         Bytes of the command and all that it started, looked at each second.
     slurm_id : str
@@ -94,6 +95,12 @@ class TaskState:
     def ended_well(self) -> bool:
         """Whether it is done."""
         return self.state == "done"
+
+    def ticking(self) -> TaskState:
+        """The same, which is known to run: its seconds until now, not until it last said so."""
+        if self.started is None:
+            return self
+        return replace(self, seconds=max(self.seconds, time.time() - self.started))
 
     def but(self, state: str, reason: str = "", **changes: Any) -> TaskState:
         """The same task in another state."""

@@ -81,7 +81,7 @@ def perform(
     ExecutionError
         If `into` cannot be written.
     JobError
-        If the cluster refuses the tasks.
+        If no cluster answers, which is known at once, or it refuses the tasks.
 
     Examples
     --------
@@ -93,6 +93,7 @@ def perform(
     typed = pipeline.check(values or {})
     stated = _stated(parts, pipeline, typed)
     where = chosen(runner, wait=wait)
+    where.check()
     asked = Asked.new(
         pipeline, _as_json(typed, pipeline),
         {"kernel": kernel, "time_limit": time_limit, "code": code}, where.name,
@@ -150,6 +151,7 @@ def resume(
             )
         return found.wait(reporter) if wait else found
     where = chosen(runner or found.asked.on, wait=wait)
+    where.check()
     asked = found.asked.but(error="", refused=False, on=where.name)
     asked.save(found.path)
     return _go_on(Performance(found.path, asked), where.runner, wait=wait, reporter=reporter)

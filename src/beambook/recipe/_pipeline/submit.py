@@ -7,7 +7,7 @@ import sys
 from dataclasses import dataclass
 
 from beambook import jobs
-from beambook.jobs import Batch, Job, LocalRunner, Resources, Runner, Task
+from beambook.jobs import Batch, Job, LocalRunner, Resources, Runner, SlurmRunner, Task
 from beambook.recipe._part import FINISH
 from beambook.recipe._pipeline.environment import environment
 from beambook.recipe._pipeline.group import grouped
@@ -27,6 +27,11 @@ class Where:
 
     runner: Runner
     name: str
+
+    def check(self) -> None:
+        """See that it takes tasks, before anything is executed for it."""
+        if isinstance(self.runner, SlurmRunner):
+            self.runner.check()
 
 
 def chosen(runner: Runner | str | None, *, wait: bool, at_once: int | None = None) -> Where:
