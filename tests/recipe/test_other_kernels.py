@@ -227,6 +227,9 @@ def test_what_cannot_work_is_refused_before_a_kernel_starts(make_notebook, kerne
         execute(path, into=tmp_path / "out", kernel=kernel, in_place=True)
     with pytest.raises(NotebookError, match="could change the records"):
         execute(path, into=tmp_path / "work" / "out", kernel=kernel)
+    other = make_notebook("1", name="work/other", language_info={"name": "R"})
+    with pytest.raises(NotebookError, match="is a r notebook"):
+        execute(other, into=tmp_path / "out", kernel=kernel)
     assert not (tmp_path / "out").exists()
 
 

@@ -137,7 +137,7 @@ class Conductor:
             own = [self._cwd, self._journal.folder]
             witness = witness_text(plan.software, own, self._kernel.folder)
             first = beginning(self._facts_path, plan.recipe.path, witness)
-            error = await self._kernel.run_silently(first)
+            error = await self._kernel.begin_session(first)
             if error:
                 self._journal.log(f"session: {error}")
 

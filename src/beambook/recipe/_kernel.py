@@ -128,6 +128,7 @@ class Kernel:
             self.provisioner.parent = self.manager
             self.manager.provisioner = self.provisioner
         self.client: Any = None
+        self.has_session = False
         self.info: dict[str, Any] = {}
 
     async def start(self, *, cwd: Path, env: dict[str, str], log: int) -> None:
@@ -142,6 +143,12 @@ class Kernel:
         self.info = await self.client.ready(self.manager)
         if isinstance(self.provisioner, GuardedProvisioner):
             self.provisioner.find_kernel()
+
+    async def begin_session(self, code: str) -> str:
+        """Execute what `beginning` gives; gives the error, e.g. of a Python before 3.7."""
+        error = await self.run_silently(code)
+        self.has_session = not error
+        return error
 
     async def run_silently(self, code: str) -> str:
         """Execute code that no notebook sees; gives the error, or an empty string."""
@@ -203,7 +210,7 @@ class Kernel:
     async def stop(self) -> None:
         """Let the kernel end by itself (files get closed, atexit runs); kill it if it does not."""
         ways = [self.manager.request_shutdown]
-        if self.is_python:
+        if self.has_session:
             ways.insert(0, self._end_session)
         for ask in ways:
             if self.manager.has_kernel:

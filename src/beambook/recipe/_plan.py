@@ -174,6 +174,8 @@ def _check_sandbox(software: PythonKernel | None, place: Path | None, into: Path
 
 def _kernel_for(recipe: Recipe, wanted: str | PythonKernel | None) -> tuple[str, Any]:
     if isinstance(wanted, PythonKernel):
+        if "python" not in recipe.language:
+            raise NotebookError(f"{recipe.name!r} is a {recipe.language} notebook, no Python one")
         return wanted.name, wanted.spec()
     manager = KernelSpecManager()
     name = wanted or recipe.kernel_name or ("python3" if recipe.language == "python" else "")
