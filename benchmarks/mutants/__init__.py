@@ -1,0 +1,1 @@
+"""Notebooks whose results are changed on purpose, and honest ones that only look changed."""
