@@ -16,7 +16,15 @@ from numpy.typing import NDArray
 
 from beambook.recipe._tally import Tally
 
-__all__ = ["FAR", "NEAR", "Bounds", "Likeness", "compare_looks", "compare_pictures"]
+__all__ = [
+    "FAR",
+    "NEAR",
+    "Bounds",
+    "Likeness",
+    "compare_looks",
+    "compare_pictures",
+    "picture_of_difference",
+]
 
 Pixels = NDArray[np.uint8]
 
@@ -208,17 +216,40 @@ def _resized(pixels: Pixels, width: int, height: int) -> Pixels:
     return np.asarray(picture.resize((width, height), Image.Resampling.BILINEAR))
 
 
+def picture_of_difference(value: bytes, reference: bytes) -> tuple[bytes, float]:
+    """Where two pictures differ, as a PNG and as a share of the area; 0 where they do not.
+
+    Raises
+    ------
+    ValueError
+        If one of them cannot be read.
+    """
+    try:
+        (a, _), (b, _) = _read(value), _read(reference)
+    except Exception as error:  # Pillow raises a dozen kinds for files that are no pictures
+        raise ValueError(f"a picture cannot be read ({type(error).__name__})") from error
+    b = b if a.shape == b.shape else _resized(b, a.shape[1], a.shape[0])
+    apart = _alone(a, b) | _alone(b, a)
+    if not apart.any():  # less than a line's move: then each pixel counts
+        apart = np.abs(a.astype(np.int16) - b).max(2) > SHADE
+    return _marked(a, b, apart), float(apart.mean())
+
+
 def _difference_picture(a: Pixels, b: Pixels) -> bytes:
     """The value in pale grey; in red what only it has, in blue what only the reference has."""
+    b = b if a.shape == b.shape else _resized(b, a.shape[1], a.shape[0])
+    return _marked(a, b, _alone(a, b) | _alone(b, a))
+
+
+def _marked(a: Pixels, b: Pixels, apart: NDArray[np.bool_]) -> bytes:
+    """`a` in pale grey, the pixels that are apart in the colour of the darker side."""
     from PIL import Image
 
-    b = b if a.shape == b.shape else _resized(b, a.shape[1], a.shape[0])
     pale = 255 - (255 - a.astype(int).mean(2)) * 0.25
     shown = np.repeat(pale[..., None], 3, axis=2).astype(np.uint8)
     darker = a.astype(int).sum(2) <= b.astype(int).sum(2)
-    alone = _alone(a, b) | _alone(b, a)
-    shown[alone & darker] = (214, 39, 40)
-    shown[alone & ~darker] = (31, 119, 180)
+    shown[apart & darker] = (214, 39, 40)
+    shown[apart & ~darker] = (31, 119, 180)
     file = io.BytesIO()
     Image.fromarray(shown).save(file, "PNG")
     return file.getvalue()
