@@ -2,9 +2,11 @@
 
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import psutil
@@ -285,3 +287,48 @@ class TestInterpreter:
     def test_no_python(self, tmp_path):
         with pytest.raises(EnvironmentProblem, match="There is no Python"):
             folders_of(tmp_path / "python")
+
+
+WHO = "import os; open('new', 'w'); print(os.getuid(), os.path.expanduser('~'), os.listdir('/tmp'))"
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can become somebody else")
+def test_an_ordinary_user_has_the_same_sandbox(box_of):
+    system = Path("/usr/bin/python3")
+    become = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+    if not system.exists() or shutil.which("setpriv") is None:
+        pytest.skip("there is no Python of the system, or no setpriv")
+    with tempfile.TemporaryDirectory(prefix="beambook-", dir="/tmp") as folder:
+        work, private = Path(folder, "work"), Path(folder, "private")
+        told = []
+        for user in ([], become):
+            shutil.rmtree(private, ignore_errors=True)
+            private.mkdir()
+            work.mkdir(exist_ok=True)
+            box = box_of(work)
+            command = box.argv([str(system), "-c", WHO], cwd=work, private=private)
+            for each in (Path(folder), work, *private.rglob("*"), private):
+                os.chown(each, *((65534, 65534) if user else (0, 0)))
+            (work / "new").unlink(missing_ok=True)
+            done = subprocess.run(
+                [*user, *command], env=box.env(private), capture_output=True, text=True, check=False
+            )
+            assert done.returncode == 0, done.stderr
+            told.append(done.stdout)
+            assert (work / "new").stat().st_uid == (65534 if user else 0)
+    assert told[0] == told[1] == f"1000 /home/user ['{Path(folder).name}']\n"
+
+
+def test_where_namespaces_are_forbidden_the_next_best_is_taken(tmp_path, box_of):
+    box_of(tmp_path)  # where bubblewrap does not work anyhow, there is nothing to forbid
+    show = "from beambook.environment import sandbox; box = sandbox('.'); print(box.kind, box.why)"
+    forbid = 'echo 0 > /proc/sys/user/max_user_namespaces && exec "$0" -c "$1"'
+    done = subprocess.run(
+        ["unshare", "--user", "--map-root-user", "sh", "-c", forbid, sys.executable, show],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+    )
+    kind = "landlock" if landlock_version() else "folder"
+    assert done.stdout.startswith(f"{kind} bubblewrap does not work here: "), done.stderr
