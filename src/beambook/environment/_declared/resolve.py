@@ -6,11 +6,11 @@ import re
 import shutil
 import tempfile
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from beambook.environment._declared.build import Builder
-from beambook.environment._declared.wanted import Wanted, bare, name_of
+from beambook.environment._declared.wanted import OF_A_KERNEL, Wanted, bare, name_of
 from beambook.environment._environment import WHEELS
 from beambook.environment._package import canonical
 from beambook.environment._recreate.interpreters import Interpreter
@@ -127,6 +127,10 @@ def _compile(wanted: Wanted, asked: list[str], python: Interpreter, builder: Bui
     options: list[str | Path] = ["--python", python.path, "--no-header", "--no-annotate", "-q"]
     options += ["--offline"] if wanted.offline else []
     options += until(wanted)
+    if wanted.before is not None:
+        today = datetime.now(UTC).date() + timedelta(days=1)
+        free = set(OF_A_KERNEL) - {name_of(each) for each in wanted.requirements}
+        options += [f"--exclude-newer-package={name}={today}" for name in sorted(free)]
     work = builder.work if builder else None
     with tempfile.TemporaryDirectory(prefix="beambook-lock-", dir=work) as folder:
         if wanted.carried:

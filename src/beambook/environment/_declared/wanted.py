@@ -19,9 +19,15 @@ from beambook.environment._recreate.interpreters import (
 )
 from beambook.errors import EnvironmentProblem
 
-__all__ = ["Wanted", "bare", "choose_python", "name_of", "with_kernel"]
+__all__ = ["OF_A_KERNEL", "Wanted", "bare", "choose_python", "name_of", "with_kernel"]
 
 NEEDED = "ipykernel"
+KERNEL = f"{NEEDED}>=4.8"  # the first that runs in a Python of today; older ones need less
+# what a kernel is made of: not the authors' choice, and of some there was no wheel for years
+OF_A_KERNEL = (
+    *(NEEDED, "ipython", "jupyter-client", "jupyter-core", "tornado", "pyzmq", "traitlets"),
+    *("backcall", "comm", "debugpy", "matplotlib-inline", "prompt-toolkit", "psutil"),
+)
 
 
 @dataclass(frozen=True)
@@ -95,7 +101,7 @@ def with_kernel(wanted: Wanted) -> tuple[list[str], tuple[str, ...]]:
     asked += [package.pin for package in wanted.carried]
     if any(name_of(each) == NEEDED for each in asked):
         return asked, ()
-    return [*asked, NEEDED], (f"{NEEDED} was added: it was not asked for",)
+    return [*asked, KERNEL], (f"{NEEDED} was added: it was not asked for",)
 
 
 def name_of(requirement: str) -> str:
