@@ -55,7 +55,7 @@ def _write(folder, files):
     files[f"{{info}}/RECORD"] = "".join(f"{{name}},,\\n" for name in [*files, f"{{info}}/RECORD"])
     with zipfile.ZipFile(pathlib.Path(folder) / file, "w") as archive:
         for name, text in files.items():
-            archive.writestr(zipfile.ZipInfo(name), text)
+            archive.writestr(name, text)  # with the time of day, as careless tools do
     return file
 def build_wheel(folder, *_, **__):
     here = pathlib.Path(NAME)

@@ -8,12 +8,14 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Mapping
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from beambook.environment._capture.probe import Installed, Probed
 from beambook.environment._capture.repack import repack
+from beambook.environment._capture.wheel_file import rewrite_wheel
 from beambook.environment._package import Package, is_version
 from beambook.environment._uv import run_uv
 from beambook.errors import EnvironmentProblem
@@ -113,7 +115,8 @@ def _build(package: Installed, folder: Path, probed: Probed, into: Path) -> Path
         finally:
             _tidy({name for rule in LITTER for name in folder.glob(rule)} - before)
         made = next(Path(built).glob("*.whl"))
-        return Path(shutil.move(made, into / made.name))
+        rewrite_wheel(made, into / made.name)
+        return into / made.name
 
 
 def _tidy(litter: set[Path]) -> None:
@@ -127,10 +130,16 @@ def _checkout(folder: Path) -> dict[str, Any]:
     source: dict[str, Any] = {"how": "built from its folder"}
     if commit:
         changes = _git(folder, "status", "--porcelain", "--untracked-files=normal", "--", ".")
-        source |= {"commit": commit, "dirty": changes != ""}
+        source |= {"commit": commit, "dirty": changes is None or _matters(changes)}
     if remote := _git(folder, "config", "--get", "remote.origin.url"):
         source["remote"] = _without_secrets(remote)
     return {key: value for key, value in source.items() if value != ""}
+
+
+def _matters(changes: str) -> bool:
+    """Whether a change is more than what build tools leave behind."""
+    names = [line[3:].rstrip("/").rpartition("/")[2] for line in changes.splitlines()]
+    return any(not any(fnmatch(name, rule) for rule in LITTER) for name in names)
 
 
 def _origin(package: Installed, why: str) -> dict[str, Any]:
@@ -163,4 +172,4 @@ def _git(folder: Path, *words: str) -> str | None:
         )
     except (OSError, subprocess.SubprocessError):
         return None
-    return done.stdout.strip() if done.returncode == 0 else None
+    return done.stdout.rstrip() if done.returncode == 0 else None

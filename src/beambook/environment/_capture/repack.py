@@ -6,35 +6,23 @@ package is the same whoever installed it.
 
 from __future__ import annotations
 
-import base64
 import csv
-import hashlib
-import io
 import os
 import re
-import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from configparser import ConfigParser
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from beambook.environment._capture.probe import Installed, Probed
+from beambook.environment._capture.wheel_file import Member, write_wheel
 from beambook.errors import EnvironmentProblem
 
-__all__ = ["repack", "write_wheel"]
+__all__ = ["repack"]
 
-DATE = (1980, 1, 1, 0, 0, 0)
 OF_THE_INSTALLER = {
     "INSTALLER", "RECORD", "REQUESTED", "direct_url.json", "uv_cache.json", "uv_build.json",
 }  # fmt: skip
 LAUNCHERS = ("console_scripts", "gui_scripts")
-
-
-@dataclass(frozen=True)
-class _Member:
-    name: str
-    content: bytes
-    executable: bool
 
 
 def repack(package: Installed, probed: Probed, into: Path) -> Path:
@@ -70,26 +58,6 @@ def repack(package: Installed, probed: Probed, into: Path) -> Path:
     return path
 
 
-def write_wheel(path: Path, record: str, members: Iterable[_Member]) -> None:
-    """Write a wheel that is the same for the same files: sorted, dated 1980, with its RECORD."""
-    rows = []
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        for member in sorted(members, key=lambda m: (".dist-info/" in m.name, m.name)):
-            _add(archive, member)
-            digest = base64.urlsafe_b64encode(hashlib.sha256(member.content).digest())
-            rows.append((member.name, f"sha256={digest.decode().rstrip('=')}", len(member.content)))
-        text = io.StringIO()
-        csv.writer(text, lineterminator="\n").writerows([*rows, (record, "", "")])
-        _add(archive, _Member(record, text.getvalue().encode(), executable=False))
-
-
-def _add(archive: zipfile.ZipFile, member: _Member) -> None:
-    info = zipfile.ZipInfo(member.name, DATE)
-    info.compress_type = zipfile.ZIP_DEFLATED
-    info.external_attr = (0o100755 if member.executable else 0o100644) << 16
-    archive.writestr(info, member.content)
-
-
 def _recorded(package: Installed) -> Iterator[str]:
     text = (package.metadata / "RECORD").read_text(encoding="utf-8")
     for row in csv.reader(text.splitlines()):
@@ -97,7 +65,7 @@ def _recorded(package: Installed) -> Iterator[str]:
             yield row[0]
 
 
-def _member(package: Installed, name: str, probed: Probed) -> _Member | None:
+def _member(package: Installed, name: str, probed: Probed) -> Member | None:
     """The file as the wheel has it; None for what an installer makes by itself."""
     file = package.folder / name
     place = _place(package, file, probed)
@@ -110,7 +78,7 @@ def _member(package: Installed, name: str, probed: Probed) -> _Member | None:
     script = place.split("/")[0].endswith(".data") and "/scripts/" in place
     if script:
         content = re.sub(rb"\A#![^\n]*python[^\n]*", b"#!python", content)
-    return _Member(place, content, executable=script or os.access(file, os.X_OK))
+    return Member(place, content, executable=script or os.access(file, os.X_OK))
 
 
 def _place(package: Installed, file: Path, probed: Probed) -> str | None:
