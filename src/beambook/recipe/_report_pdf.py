@@ -28,7 +28,7 @@ from beambook.recipe._report_pandoc import INSTALL, RESOURCES, Body
 from beambook.recipe._report_subject import Attachment, Subject
 from beambook.recipe._report_text import plain_text, wrap
 
-__all__ = ["pdf_bytes"]
+__all__ = ["MISSING", "PICTURE", "SECONDS", "WORKER", "pdf_bytes", "unquoted"]
 
 ATTACHED_BYTES = 20_000_000
 SECONDS = 300
@@ -97,7 +97,7 @@ class _Press:
     def _repair(self, answer: dict[str, str]) -> bool:
         """Do something about typst's complaint; whether there was something to do."""
         text = answer["diagnostic"]
-        found = {char for quoted in MISSING.findall(text) for char in _unquoted(quoted)}
+        found = {char for quoted in MISSING.findall(text) for char in unquoted(quoted)}
         if lacking := found - self.boxes:
             self.boxes |= lacking
             self._tell_boxes()
@@ -289,7 +289,7 @@ def _width(image: Image) -> float:
     return image.width * SCALE / tall
 
 
-def _unquoted(text: str) -> str:
+def unquoted(text: str) -> str:
     """The characters of a string as typst quotes it."""
     return re.sub(r"\\u\{([0-9a-f]+)\}", lambda m: chr(int(m[1], 16)), text[1:-1])
 

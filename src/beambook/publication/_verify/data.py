@@ -52,6 +52,18 @@ class Data:
         """Environment variables that say where it is."""
         return {ROOTS: os.pathsep.join(map(str, self.roots))} if self.roots else {}
 
+    def told(self, subject: Subject) -> tuple[tuple[str, str], ...]:
+        """Each data's name, and in words what it is and whether it is here."""
+        return tuple(
+            (
+                each.name,
+                f"{each.kind} {each.where}".strip()
+                + (f", {len(each.files):,} files, {each.size:,} bytes" if each.files else "")
+                + (f"; found in {self.found[each.name][1]}" if each.name in self.found else ""),
+            )
+            for each in subject.data
+        )
+
     def place(self, work: Path, *, link: bool) -> None:
         """Put it where the notebooks look for it: links to it, or copies."""
         for reference, folder in self.found.values():

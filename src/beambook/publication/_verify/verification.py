@@ -11,6 +11,7 @@ from typing import Any
 import beambook
 from beambook.card import Card, Described, Table
 from beambook.errors import DamagedFile, RunNotFound
+from beambook.publication._page.write import write_pages
 from beambook.publication._verify.document import leg_document, read_leg
 from beambook.publication._verify.explain import answer_of, cause_of, pair_of
 from beambook.publication._verify.leg import Answer, CellOutcome, CellStatus, Leg
@@ -77,6 +78,8 @@ class Verification(Described):
     legs : tuple of Leg
     seconds : float
     notes : tuple of str
+    data : tuple of (str, str)
+        What the notebooks read, and whether it was here.
     """
 
     name: str
@@ -90,6 +93,7 @@ class Verification(Described):
     legs: tuple[Leg, ...] = ()
     seconds: float = 0.0
     notes: tuple[str, ...] = ()
+    data: tuple[tuple[str, str], ...] = ()
 
     @property
     def status(self) -> Answer:
@@ -228,6 +232,7 @@ class Verification(Described):
             "integrity": [list(each) for each in self.integrity],
             "claims": [vars(claim) for claim in self.claims],
             "notes": list(self.notes),
+            "data": [list(each) for each in self.data],
             "seconds": self.seconds,
             "legs": [leg_document(leg, self.path, pictures=pictures) for leg in self.legs],
         }
@@ -245,11 +250,11 @@ class Verification(Described):
         return tuple(file for file in (*pages, *executed) if file.is_file())
 
     def save(self) -> tuple[Path, ...]:
-        """Write ``verdict.json`` and ``verdict.txt`` into the folder; gives what was written."""
+        """Write ``verdict.json``, ``.txt``, ``.html`` and ``.pdf``; gives what was written."""
         self.path.mkdir(parents=True, exist_ok=True)
         write_atomically(self.path / VERDICT, dumps(self.document(pictures=True)))
         write_atomically(self.path / TEXT, (self.card().text(rows=1000) + "\n").encode())
-        return self.path / VERDICT, self.path / TEXT
+        return self.path / VERDICT, self.path / TEXT, *write_pages(self)
 
     @classmethod
     def load(cls, path: str | Path) -> Verification:
@@ -286,6 +291,7 @@ class Verification(Described):
             integrity=tuple((path, what) for path, what in document["integrity"]),
             legs=tuple(read_leg(leg, folder) for leg in document["legs"]),
             notes=tuple(document["notes"]),
+            data=tuple((name, what) for name, what in document.get("data", ())),
         )
 
 

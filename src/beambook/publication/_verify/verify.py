@@ -108,6 +108,7 @@ def verify(
         integrity=subject.problems,
         legs=tuple(_leg(name, stage, offline=offline) for name in names),
         notes=(*subject.notes, *found.notes),
+        data=found.told(subject),
     )
     verification = replace(verification, seconds=time.monotonic() - began)
     verification.save()

@@ -1,0 +1,1 @@
+"""The page of a verification, for people: HTML and PDF."""

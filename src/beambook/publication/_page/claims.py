@@ -1,0 +1,273 @@
+"""The claims: numbers, tables and figures that the author marked, published and new."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from beambook.publication._page.evidence import CellEvidence, Evidence
+from beambook.publication._page.model import (
+    Block,
+    Fold,
+    Heading,
+    Mark,
+    Paragraph,
+    Side,
+    Sides,
+    Table,
+)
+from beambook.publication._page.pictures import Album, has_picture
+from beambook.publication._page.words import clean, count, cut, shown
+from beambook.recipe._cells import Output
+from beambook.recipe._record import show
+from beambook.recipe._tally import Difference, Tolerance, relative
+
+__all__ = ["Claimed", "claim_blocks", "differences", "value_of"]
+
+NUMBERS_MOST = 60
+OTHERS_MOST = 24
+LINES, COLUMNS = 12, 110
+NUMBER_COLUMNS = ("what", "published", "executed again", "relative difference", "allowed", "result")
+
+
+@dataclass(frozen=True)
+class Claimed:
+    """One cell that is a claim, in one leg."""
+
+    notebook: str
+    leg: str
+    cell: CellEvidence
+
+    @property
+    def outputs(self) -> tuple[Evidence, ...]:
+        """Those that are claims; all, where the whole cell is one."""
+        marked = tuple(each for each in self.cell.outputs if _marked(each))
+        return marked or self.cell.outputs
+
+    @property
+    def where(self) -> str:
+        """Notebook, cell and heading."""
+        return f"{self.notebook}, {self.cell.outcome.where}"
+
+
+def _marked(evidence: Evidence) -> bool:
+    sides = (evidence.value, evidence.reference)
+    said = any(bool(side.result.get("claim")) for side in sides if side is not None)
+    return said or (evidence.verdict is not None and evidence.verdict.claim)
+
+
+def claim_blocks(claims: Sequence[Claimed], album: Album, *, legs: int) -> list[Block]:
+    """Numbers in one table; then each table, figure and text by itself."""
+    rows: list[list[str | Mark]] = []
+    others: list[Block] = []
+    left_out = 0
+    for claim in claims:
+        for evidence in claim.outputs:
+            if is_number(evidence):
+                rows.append(_number_row(claim, evidence, legs=legs))
+            elif len(others) < OTHERS_MOST:
+                others.append(_other(claim, evidence, album, legs=legs))
+            else:
+                left_out += 1
+        if not claim.outputs:
+            rows.append(_row_without(claim, legs=legs))
+    left_out += max(0, len(rows) - NUMBERS_MOST)
+    blocks: list[Block] = []
+    if rows:
+        kept = rows[:NUMBERS_MOST]
+        blocks.append(Table(NUMBER_COLUMNS, kept, "Numbers and values", "", frozenset({1, 2})))
+    blocks += others
+    if left_out:
+        text = f"{count(left_out, 'more claim')} left out here; verdict.json has all of them."
+        blocks.append(Paragraph(text, "left out"))
+    return blocks
+
+
+def is_number(evidence: Evidence) -> bool:
+    """Whether it is a recorded value that fits into a row."""
+    return any(side is not None and side.result for side in (evidence.value, evidence.reference))
+
+
+def _number_row(claim: Claimed, evidence: Evidence, *, legs: int) -> list[str | Mark]:
+    name = _name(evidence)
+    place = f"{name} ({claim.where})" + (f", {claim.leg} software" if legs > 1 else "")
+    return [
+        shown(place, 160),
+        value_of(evidence.reference),
+        value_of(evidence.value),
+        _relative(evidence),
+        _allowed(evidence, claim.cell),
+        Mark(_status(evidence, claim.cell)),
+    ]
+
+
+def _row_without(claim: Claimed, *, legs: int) -> list[str | Mark]:
+    """A claim of which nothing is stored on either side."""
+    place = claim.where + (f", {claim.leg} software" if legs > 1 else "")
+    return [shown(place, 160), "—", "—", "", "", Mark(claim.cell.outcome.status)]
+
+
+def _name(evidence: Evidence) -> str:
+    sides = (evidence.reference, evidence.value)
+    names = [str(side.result.get("name", "")) for side in sides if side is not None and side.result]
+    return names[0] if names else ""
+
+
+def value_of(output: Output | None) -> str:
+    """A recorded value with its uncertainty and unit."""
+    if output is None or not output.result:
+        return "—"
+    result = output.result
+    text = _show(result.get("value"))
+    if "error" in result:
+        text += f" ± {_show(result['error'])}"
+    return shown(f"{text} {result.get('unit', '')}", 160)
+
+
+def _show(value: Any) -> str:
+    try:
+        return str(show(value))
+    except (AttributeError, KeyError, TypeError, ValueError):  # anybody can write there
+        return cut(str(value), 80)
+
+
+def _relative(evidence: Evidence) -> str:
+    if evidence.value is None or evidence.reference is None:
+        return "—"
+    a, b = (side.result.get("value") for side in (evidence.value, evidence.reference))
+    if a == b:
+        return "none"
+    if all(isinstance(each, (int, float)) and not isinstance(each, bool) for each in (a, b)):
+        return f"{relative(a, b):.2g}"  # type: ignore[arg-type]
+    worst = evidence.verdict.worst if evidence.verdict is not None else 0.0
+    return f"up to {worst:.2g}" if worst else ""
+
+
+def _allowed(evidence: Evidence, cell: CellEvidence) -> str:
+    """The tolerance that was applied: the reference's own, else the new one's, else the common."""
+    for side in (evidence.reference, evidence.value):
+        if side is not None and ("tol" in side.result or "rtol" in side.result):
+            return _own(side.result)
+    return _tolerance(Tolerance(cell.rtol, cell.atol))
+
+
+def _own(result: Mapping[str, Any]) -> str:
+    try:
+        own = Tolerance(float(result.get("rtol", 0.0)), float(result.get("tol", 0.0)))
+    except (TypeError, ValueError):
+        return ""
+    return _tolerance(own, unit=shown(result.get("unit", ""), 20))
+
+
+def _tolerance(tolerance: Tolerance, unit: str = "") -> str:
+    absolute = f"± {tolerance.atol:g} {unit}".rstrip() if tolerance.atol else ""
+    parts = [absolute, f"{tolerance.rtol:g} relative" if tolerance.rtol else ""]
+    return " + ".join(part for part in parts if part) or "nothing"
+
+
+def _status(evidence: Evidence, cell: CellEvidence) -> str:
+    """The output's own verdict, but not for a cell that did not come so far."""
+    if evidence.value is None and cell.outcome.status in ("not reached", "missing software"):
+        return cell.outcome.status
+    return evidence.verdict.status if evidence.verdict is not None else cell.outcome.status
+
+
+def _other(claim: Claimed, evidence: Evidence, album: Album, *, legs: int) -> Block:
+    verdict = evidence.verdict
+    kind = verdict.evidence if verdict is not None else claim.cell.outcome.evidence
+    title = f"{_kind(kind, evidence)}: {claim.where}"
+    title += f", {claim.leg} software" if legs > 1 else ""
+    return Fold(
+        shown(title, 160),
+        _status(evidence, claim.cell),
+        list(_shown(claim, evidence, album, leg=claim.leg if legs > 1 else "")),
+    )
+
+
+def _kind(evidence: str, output: Evidence) -> str:
+    if has_picture(output):
+        return "Figure"
+    return {"table": "Table", "table as shown": "Table", "data": "Data"}.get(evidence, "Text")
+
+
+def _shown(claim: Claimed, evidence: Evidence, album: Album, *, leg: str) -> Iterator[Block]:
+    if evidence.value is None and claim.cell.outcome.what:
+        yield Paragraph(shown(claim.cell.outcome.what))
+    if evidence.verdict is not None:
+        yield Paragraph(_compared(evidence, claim.cell))
+    yield from views(evidence, claim.cell.outcome.heading or claim.where, album, leg=leg)
+    if evidence.verdict is not None and evidence.verdict.differences:
+        yield differences(evidence.verdict.differences, evidence.verdict.differing)
+
+
+def _compared(evidence: Evidence, cell: CellEvidence) -> str:
+    """How much was compared, by what, and how far it was apart."""
+    verdict = evidence.verdict
+    assert verdict is not None  # noqa: S101 asked for only where there is one
+    compared = count(verdict.compared, "value")
+    apart = f"; the largest relative difference is {verdict.worst:.2g}" if verdict.worst else ""
+    allowed = _tolerance(Tolerance(cell.rtol, cell.atol))
+    if verdict.evidence == "picture":
+        said = "Only the pictures could be compared, no numbers"
+    else:
+        said = f"{compared} compared ({verdict.evidence}){apart}; allowed: {allowed}"
+    notes = "; ".join(shown(note) for note in verdict.notes)
+    return f"{said}. {notes[:1].upper()}{notes[1:]}".strip()
+
+
+def views(evidence: Evidence, what: str, album: Album, *, leg: str = "") -> Iterator[Block]:
+    """What a person would see: pictures beside each other, else texts beside each other."""
+    if has_picture(evidence):
+        pictures = album.pictures(evidence, shown(what, 120), leg)
+        if pictures is not None:
+            yield pictures
+        else:
+            yield Paragraph("There is no room for more pictures on this page.", "left out")
+        return
+    texts = [_text(side) for side in (evidence.reference, evidence.value)]
+    if not any(texts):
+        return
+    if texts[0] == texts[1]:
+        yield Sides([Side("Published and executed again, the same", texts[0])])
+    else:
+        labels = ("Published", "Executed again")
+        yield Sides([Side(label, t or "—") for label, t in zip(labels, texts, strict=True)])
+
+
+def _text(output: Output | None) -> str:
+    """The first lines of what is shown as plain text."""
+    if output is None:
+        return ""
+    if output.kind == "error":
+        return shown(f"{output.get('ename')}: {output.get('evalue')}")
+    text = output.get("text/plain") or output.get("text/markdown") or output.get("text/latex") or ""
+    if not isinstance(text, str):
+        return ""
+    lines = clean(text[:200_000]).strip("\n").split("\n")
+    kept = [cut(line.expandtabs(), COLUMNS) for line in lines[:LINES]]
+    more = len(lines) - LINES
+    return "\n".join([*kept, *([f"… {count(more, 'more line')}"] if more > 0 else [])])
+
+
+def differences(found: Sequence[Difference], differing: int) -> Table:
+    """A table of the differences that are kept."""
+    rows = [
+        [
+            shown(each.where, 120),
+            shown(each.reference, 160) or "nothing",
+            shown(each.value, 160) or "nothing",
+            "" if each.relative is None else f"{each.relative:.2g}",
+            shown(each.tolerance, 40),
+        ]
+        for each in found
+    ]
+    more = differing - len(found)
+    caption = "Differences" if more <= 0 else f"The first {len(found)} of {differing:,} differences"
+    columns = ("where", "published", "executed again", "relative difference", "allowed")
+    return Table(columns, rows, caption, "", frozenset({1, 2}))
+
+
+def heading(number: int) -> Heading:
+    """The heading of this part."""
+    return Heading(f"Claims ({number})" if number else "Claims")
