@@ -1,10 +1,13 @@
 """A folder of constants: versions, what answers a query, and that nothing is lost or half there."""
 
 import json
+import os
 import pickle
+import re
 import subprocess
 import sys
 import threading
+import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import permutations
@@ -398,7 +401,34 @@ def test_killed_in_the_middle(three, dies_at):
     assert (ask(Constants(three.folder), at=NOON).ndarray() == 1).all()
     three.inject("Offset", dark(9), **MODULE, conditions=DSSC, begin=NOON)
     assert (ask(three, at=NOON).ndarray() == 9).all()
-    assert [fault.rpartition(": ")[2] for fault in three.check()] == ["begun, not finished"]
+    reserved, partial = three.check()
+    assert re.search(r"index/\d+\.json: begun \d+ s ago, not finished", reserved)
+    left = Path(partial.partition(": ")[0])
+    assert left.name.endswith(".partial")
+    os.utime(left, (0, time.time() - 3 * 86400))
+    assert three.check()[1] == f"{left}: begun 3 days ago, not finished"
+    left.unlink()
+    assert three.check() == [reserved]
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        {"physical_name": "M" * 300},
+        {"physical_name": "M\0"},
+        {"physical_name": "../M"},
+        {"module": "DSSC\n00"},
+        {"module": "DSSC00\0"},
+        {"detector": "SCS\x1b[2J"},
+    ],
+    ids=["long", "nul", "climbs", "line", "nul of a module", "escape"],
+)
+def test_names_that_cannot_be(store, names):
+    with pytest.raises(ParameterError) as caught:
+        store.inject("Offset", dark(), **MODULE | names, conditions=DSSC, begin=NOON)
+    assert len(str(caught.value).splitlines()) == 1
+    assert len(str(caught.value)) < 200
+    assert store.check() == []
 
 
 def test_a_full_disk_leaves_nothing_behind(three, monkeypatch):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -25,6 +26,7 @@ from beambook.calibration._constants.match import (
 from beambook.calibration._constants.record import Index
 from beambook.calibration._constants.version_file import (
     check_name,
+    check_text,
     checked,
     fault,
     file_name,
@@ -200,10 +202,12 @@ class Constants(Described):
         DataError
             The array does not have the pixels of a module.
         ParameterError
-            A name cannot be that of a file, or a time has no zone.
+            A name cannot be that of a file or module, or a time has no zone.
         """
         for name in (calibration, physical_name):
             check_name(name)
+        for text in (detector, module):
+            check_text(text)
         wanted = conditions.parameters(calibration)
         values, axes = checked(calibration, array, dims, conditions)
         number = self._index.reserve()
@@ -238,10 +242,13 @@ class Constants(Described):
     def check(self) -> list[str]:
         """What is wrong: files that are missing, or are not what was injected. Reads everything.
 
-        Versions that were begun and are not there (yet) are named too; they do no harm.
+        Versions that were begun and are not there (yet) are named too, and files that were being
+        written when somebody was killed, each with its age. They do no harm, and old ones can be
+        removed.
         """
         wrong = [f"{c.path}: {why}" for c in self if (why := fault(c))]
-        return wrong + [f"{path}: begun, not finished" for path in self._index.unfinished()]
+        begun = [*self._index.unfinished(), *sorted(self.folder.rglob("*.partial"))]
+        return wrong + [f"{path}: begun {_age(path)} ago, not finished" for path in begun]
 
     def card(self) -> Card:
         """What is in it, by detector and calibration."""
@@ -288,6 +295,18 @@ def _nothing(store: Constants, known: list[Constant], of_module: list[Constant])
         return f"It has {', '.join(sorted({c.calibration for c in of_module}))}."
     places = sorted({f"{c.detector} {c.module}" for c in known})
     return f"It has constants of {', '.join(places[:3]) or 'nothing'}{' …' * (len(places) > 3)}."
+
+
+def _age(path: Path) -> str:
+    """How long ago a file was written to; it may be gone in the meantime."""
+    try:
+        seconds = max(0.0, time.time() - path.stat().st_mtime)
+    except FileNotFoundError:
+        return "a moment"
+    for unit, length in (("days", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.0f} {unit}"
+    return f"{seconds:.0f} s"
 
 
 def _span(constants: list[Constant]) -> str:

@@ -17,7 +17,10 @@ from beambook.calibration._constants.constant import Constant
 from beambook.calibration._constants.record import beside
 from beambook.errors import DataError, ParameterError
 
-__all__ = ["check_name", "checked", "fault", "file_name", "write"]
+__all__ = ["check_name", "check_text", "checked", "fault", "file_name", "write"]
+
+LONGEST = 200  # bytes; file systems take 255, and what is being written has a longer name
+SHOWN = 40
 
 
 def check_name(name: str) -> None:
@@ -28,8 +31,25 @@ def check_name(name: str) -> None:
     ParameterError
         It is so.
     """
-    if not name or name != name.strip(". ") or any(c in name for c in "/\\\0\n"):
-        raise ParameterError(f"{name!r} cannot be part of a file's name")
+    if not name or name != name.strip(". ") or any(c in name for c in "/\\"):
+        raise ParameterError(f"{_shown(name)} cannot be part of a file's name")
+    if len(name.encode(errors="replace")) > LONGEST:
+        raise ParameterError(
+            f"{_shown(name)} is too long for a file's name", hint=f"At most {LONGEST} letters."
+        )
+    check_text(name)
+
+
+def check_text(text: str) -> None:
+    """Refuse what cannot be stored as the name of a detector or module.
+
+    Raises
+    ------
+    ParameterError
+        It is not one line of letters.
+    """
+    if not text.isprintable():
+        raise ParameterError(f"{_shown(text)} has characters that no name has")
 
 
 def checked(
@@ -106,3 +126,7 @@ def fault(constant: Constant) -> str:
     except OSError as error:
         return str(error.strerror)
     return "" if same else "not the contents that were injected"
+
+
+def _shown(name: str) -> str:
+    return repr(name) if len(name) <= SHOWN else f"{name[:SHOWN]!r}… ({len(name)} letters)"
