@@ -109,4 +109,4 @@ def told(stderr: str) -> str:
     starts = [at for word in ("error: ", "  × ") if (at := text.find(word)) >= 0]
     lines = text[min(starts, default=0) :].removeprefix("error: ").splitlines()
     kept = [line.strip(" ×╰─▶│├") for line in lines[:TOLD]]
-    return " ".join(line for line in kept if line) or "uv said nothing"
+    return " ".join(line for line in kept if line).rstrip(".") or "uv said nothing"
