@@ -206,6 +206,14 @@ class TestHostileZip:
         with pytest.raises(PublicationError):
             unpack(path, box)
 
+    def test_table_of_contents_that_fills_the_memory(self, box, tmp_path):
+        path = make_zip(tmp_path / "p.zip", [("a", b"x")])
+        content = bytearray(path.read_bytes())
+        struct.pack_into("<I", content, content.rindex(b"PK\x05\x06") + 12, (64 << 20) + 1)
+        path.write_bytes(content)
+        with pytest.raises(PublicationError, match="table of contents"):
+            unpack(path, box)
+
     def test_encrypted(self, box, tmp_path):
         path = make_zip(tmp_path / "p.zip", [("a", b"x")])
         content = bytearray(path.read_bytes())
@@ -255,6 +263,12 @@ class TestHostileFolder:
         (sealed.work / "etc").symlink_to("/etc")
         with pytest.raises(PublicationError, match="is a link"):
             Publication.open(sealed.path)
+
+    def test_link_that_came_later_is_named(self, sealed):
+        (sealed.work / "a.ipynb").unlink()
+        (sealed.work / "a.ipynb").symlink_to("/etc/passwd")
+        (problem,) = sealed.check()
+        assert (problem.path, problem.what[:9]) == ("work/a.ipynb", "is a link")
 
     def test_pipe(self, sealed):
         os.mkfifo(sealed.work / "pipe")

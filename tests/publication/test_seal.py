@@ -199,14 +199,16 @@ class TestExecutions:
         source = paper / "2-make.ipynb"
         notebook(
             source,
-            "slope = 0.5\ntable = 'data/table.csv'",
+            "slope = 0.5",
             "import sys\nprint('slope is', slope)\n"
             "from IPython.display import publish_display_data as show\n"
             "show({'application/vnd.beambook.result+json': {'version': 1, 'name': 'slope',"
             " 'value': slope, 'unit': '', 'claim': True}, 'text/plain': 'slope'})",
+            "import os\nopen('line.txt', 'w').write('x')\nos.symlink('/etc/passwd', 'users')\n"
+            "print('y' * 5000)",
             outputs=False,
         )
-        execution = execute(source, {"slope": 3.5}, into=paper / "executions")
+        execution = execute(source, {"slope": 3.5}, into=paper / "executions", output_limit=1000)
         assert execution.status == "done", execution.error_line
         made = sealed(paper, tmp_path / "out", date=None, allow=["path"])
         book = made.notebooks[0]
@@ -216,6 +218,10 @@ class TestExecutions:
         assert "slope is 3.5" not in (made.work / book.path).read_text()
         assert [c.name for c in made.claims if c.notebook == book.path] == ["slope"]
         assert made.record["date"] == execution.record["ended"][:10]
+        assert names(made, "reference") >= {
+            "2-make-files/line.txt", "outputs/cell-04-stdout.txt", "2-make.ipynb",
+        }  # fmt: skip
+        assert "reference/2-make-files/users" not in book.outputs
         direct = sealed(execution.path, tmp_path / "direct", date=None, allow=["path"])
         assert direct.notebooks[0].values == book.values
         # A notebook that was changed since is not sealed with outputs that it did not make.
@@ -262,9 +268,12 @@ class TestData:
         outside.mkdir()
         (outside / "x.csv").write_text("1\n")
         (paper / "linked").symlink_to(outside)
+        (paper / "one.csv").symlink_to(outside / "x.csv")
         made = sealed(paper, tmp_path / "out")
         (data,) = made.data
         assert (data.kind, data.target) == ("carried", "linked")
+        assert (made.work / "one.csv").read_text() == "1\n"
+        assert sum("is a link out of the folder" in note for note in made.notes) == 2
         assert (made.path / data.where / "x.csv").read_text() == "1\n"
         assert not any(p.is_symlink() for p in made.path.rglob("*"))
 

@@ -28,6 +28,8 @@ MOST_BYTES = 64 << 30
 MOST_FILES = 200_000
 MOST_RATIO = 200  # deflate makes 1,032 of zeros; a notebook of numbers is 10, a table 20
 SMALL = 200 << 20  # below this nobody minds the ratio
+MOST_CONTENTS = 64 << 20  # bytes; 200,000 names have 30 MB
+END_MOST = (1 << 16) + 200  # a comment, and the three records of the end
 BLOCK = 1 << 20
 EPOCH = (1980, 1, 1, 0, 0, 0)
 SAMPLE = 1 << 16
@@ -107,6 +109,7 @@ def unpack(
         If it is no zip, is damaged, or is refused.
     """
     try:
+        _refuse_long_contents(path)
         with zipfile.ZipFile(path) as archive:
             entries = _admitted(archive, path.stat().st_size, most_bytes)
             _unpack_entries(archive, entries, into, reporter)
@@ -119,6 +122,25 @@ def unpack(
         raise PublicationError(f"{path.name!r} is refused: {error}") from error
     tops = list(into.iterdir())
     return tops[0] if len(tops) == 1 and tops[0].is_dir() else into
+
+
+def _refuse_long_contents(path: Path) -> None:
+    """Look how long the table of contents is, before zipfile reads all of it into memory."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        file.seek(max(0, size - END_MOST))
+        tail = file.read()
+    end = tail.rfind(b"PK\x05\x06")
+    if end < 0:
+        return  # no zip at all, which zipfile says better
+    length = struct.unpack_from("<I", tail, end + 12)[0]
+    if end >= 20 and tail[end - 20 : end - 16] == b"PK\x06\x07":  # says where the long form is
+        with path.open("rb") as file:
+            file.seek(struct.unpack_from("<Q", tail, end - 12)[0])
+            record = file.read(56)
+        length = struct.unpack_from("<Q", record, 40)[0] if len(record) == 56 else length
+    if length > MOST_CONTENTS:
+        raise PublicationError(f"Refused: its table of contents has {length:,} bytes")
 
 
 def _admitted(archive: zipfile.ZipFile, packed: int, most_bytes: int) -> Sequence[zipfile.ZipInfo]:

@@ -51,25 +51,27 @@ def files_below(folder: Path) -> Iterator[str]:
     PublicationError
         If something below is no plain file or folder, or has a hostile name.
     """
-    yield from sorted(_walk(folder, ""))
+    for name, why in sorted(_walk(folder, "")):
+        if why:
+            raise PublicationError(f"Refused: {name!r} {why}")
+        yield name
 
 
-def _walk(folder: Path, prefix: str) -> Iterator[str]:
+def _walk(folder: Path, prefix: str) -> Iterator[tuple[str, str]]:
+    """Each file, or what else there is, with why it is refused."""
     with os.scandir(folder) as entries:
         for entry in entries:
             name = prefix + entry.name
-            if why := why_unsafe(name):
-                raise PublicationError(f"Refused: the name {name!r} {why}")
             mode = entry.stat(follow_symlinks=False).st_mode
-            if stat.S_ISDIR(mode):
+            if why := why_unsafe(name):
+                yield name, why
+            elif stat.S_ISDIR(mode):
                 yield from _walk(Path(entry.path), f"{name}/")
             elif stat.S_ISREG(mode):
-                yield name
+                yield name, ""
             else:
-                kind = "a link" if stat.S_ISLNK(mode) else "a device, pipe or socket"
-                raise PublicationError(
-                    f"Refused: {name!r} is {kind}; only files and folders may be"
-                )
+                kind = "is a link" if stat.S_ISLNK(mode) else "is a device, pipe or socket"
+                yield name, f"{kind}; only files and folders may be"
 
 
 def sha256_of(path: Path) -> str:
@@ -82,14 +84,24 @@ def sha256_of(path: Path) -> str:
 
 
 def checksums(folder: Path, *, reporter: Reporter | None = None) -> dict[str, str]:
-    """Checksum of every file below but the manifest, by name."""
-    names = [name for name in files_below(folder) if name != MANIFEST]
+    """Checksum of every file below but the manifest, by name.
+
+    Raises
+    ------
+    PublicationError
+        As `files_below`.
+    """
+    return _sums(folder, list(files_below(folder)), reporter)
+
+
+def _sums(folder: Path, names: list[str], reporter: Reporter | None) -> dict[str, str]:
     began = time.monotonic()
     found = {}
-    for done, name in enumerate(names):
-        found[name] = sha256_of(folder / name)
+    for done, name in enumerate(names, 1):
+        if name != MANIFEST:
+            found[name] = sha256_of(folder / name)
         if reporter is not None:
-            reporter(Progress("checksums", done + 1, len(names), name, time.monotonic() - began))
+            reporter(Progress("checksums", done, len(names), name, time.monotonic() - began))
     return found
 
 
@@ -133,11 +145,15 @@ def read_manifest(folder: Path) -> dict[str, str]:
 def problems(folder: Path, *, reporter: Reporter | None = None) -> tuple[Problem, ...]:
     """Files that were changed, that are missing, and that nobody sealed."""
     try:
-        sealed, there = read_manifest(folder), checksums(folder, reporter=reporter)
+        sealed = read_manifest(folder)
     except PublicationError as error:
         return (Problem(MANIFEST, str(error)),)
-    found = [Problem(name, "is missing") for name in sealed if name not in there]
+    entries = sorted(_walk(folder, ""))
+    refused = [Problem(name, why) for name, why in entries if why]
+    there = _sums(folder, [name for name, why in entries if not why], reporter)
+    odd = {problem.path for problem in refused}
+    found = [Problem(n, "is missing") for n in sealed if n not in there and n not in odd]
     found += [Problem(name, "was not sealed") for name in there if name not in sealed]
     changed = (name for name in sealed if there.get(name, sealed[name]) != sealed[name])
     found += [Problem(name, "was changed") for name in changed]
-    return tuple(sorted(found, key=lambda problem: problem.path))
+    return tuple(sorted([*refused, *found], key=lambda problem: problem.path))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from collections.abc import Iterable, Mapping
@@ -27,6 +28,7 @@ _RUN = re.compile(
     r"(?P<root>/.*?)/(?P<instrument>[A-Z0-9]+)/(?P<cycle>\d{6})/p(?P<proposal>\d{6})"
     r"/(?P<kind>raw|proc)/r(?P<run>\d{4})"
 )
+ALIASES = ("beambook-aliases.yml", "extra-data-aliases.yml")  # short names that a run opens with
 _FACILITY = re.compile(r"p?(?P<proposal>\d{3,6})(?:[ /,]+r?(?P<run>\d{1,4}))?")
 
 
@@ -128,8 +130,6 @@ def _of_proposal(facts: Mapping[str, Any], root: Path) -> Piece:
 
 
 def _run_folders(given: Any, root: Path, proposal: int, numbers: list[int]) -> list[Path]:
-    import os
-
     roots = [root / str(given)] if given else []
     roots += [Path(r) for r in os.environ.get("BEAMBOOK_DATA", "").split(os.pathsep) if r]
     patterns = [f"r{number:04d}" for number in numbers] or ["r[0-9][0-9][0-9][0-9]"]
@@ -147,7 +147,8 @@ def _of_run(folder: Path) -> tuple[str, dict[str, Path]]:
     found = _RUN.fullmatch(str(folder))
     base = Path(found["root"]) if found else folder.parent
     name = f"p{found['proposal']} r{found['run']}" if found else folder.name
-    files = (each for each in sorted(folder.iterdir()) if each.is_file())
+    beside = (folder.parent.parent / "usr" / each for each in ALIASES if found)
+    files = (each for each in (*sorted(folder.iterdir()), *beside) if each.is_file())
     return name, {str(each.relative_to(base)): each for each in files if each.name[0] != "."}
 
 
@@ -269,13 +270,12 @@ def portable(value: Any, *, root: Path, folder: Path, pieces: Iterable[Piece]) -
         return {k: portable(v, root=root, folder=folder, pieces=pieces) for k, v in value.items()}
     if not isinstance(value, str) or not value.startswith("/"):
         return value
-    import os
-
-    path = Path(value)
-    if path.is_relative_to(root):
-        return os.path.relpath(path, folder)
+    path = Path(os.path.realpath(value))
+    if path.is_relative_to(root.resolve()):
+        return os.path.relpath(path, folder.resolve())
     for piece in pieces:
-        if piece.base is not None and path.is_relative_to(piece.base):
-            rest = path.relative_to(piece.base).as_posix()
+        base = piece.base.resolve() if piece.base is not None else None
+        if base is not None and path.is_relative_to(base):
+            rest = path.relative_to(base).as_posix()
             return f"data:{piece.reference.name}" + (f"/{rest}" if rest != "." else "")
     return value

@@ -11,13 +11,14 @@ from beambook.errors import ParameterError
 from beambook.publication._contents import Claim, SealedNotebook
 from beambook.publication._seal.data import Piece, portable
 from beambook.publication._seal.source import Source
-from beambook.recipe import Recipe
+from beambook.recipe import Execution, Recipe
 from beambook.recipe._cells import Cell, cells_of
 from beambook.recipe._notebook import read_notebook
 
 __all__ = ["Sealed", "sealed_notebook"]
 
 REFERENCE = "reference"
+BOOKS = ("notebook.ipynb", "execution.json", "log.txt", "report.html", "report.pdf")
 _KINDS = (
     ("table", ("application/vnd.dataresource+json", "application/vnd.beambook.values+json")),
     (
@@ -50,7 +51,7 @@ class Sealed:
 
 
 def sealed_notebook(
-    source: Source, name: str, requires: tuple[str, ...], pieces: list[Piece]
+    source: Source, name: str, requires: tuple[str, ...], pieces: list[Piece], *, most: int
 ) -> Sealed:
     """Look at a notebook of the source and its execution.
 
@@ -68,10 +69,11 @@ def sealed_notebook(
     has_outputs = any(cell.executed for cell in cells)
     reference = f"{REFERENCE}/{name}" if has_outputs else None
     files = {reference: executed} if reference else {}
+    notes = [*_notes(name, cells, has_outputs=has_outputs)]
     if execution:
-        folder = f"{REFERENCE}/{Path(name).with_suffix('')}-files"
-        for each in execution.outputs:
-            files[f"{folder}/{each['name']}"] = execution.path / str(each["name"])
+        written, unsaid = _written(execution, Path(name), most)
+        files |= written
+        notes += unsaid
     recipe = Recipe(source.path(name), Path(name).stem)
     record = SealedNotebook(
         path=name,
@@ -86,8 +88,26 @@ def sealed_notebook(
     )
     recorded = (out.result for cell in cells for out in cell.outputs if out.result)
     results = {str(result["name"]): result for result in recorded}
-    notes = tuple(_notes(name, cells, has_outputs=has_outputs))
-    return Sealed(record, tuple(_claims(source, name, cells)), results, files, notes)
+    return Sealed(record, tuple(_claims(source, name, cells)), results, files, tuple(notes))
+
+
+def _written(execution: Execution, name: Path, most: int) -> tuple[dict[str, Path], list[str]]:
+    """What the execution wrote besides its own books: by name, and what is too large.
+
+    Outputs that did not fit into the notebook stay where it looks for them.
+    """
+    files, notes = {}, []
+    for path in sorted(p for p in execution.path.rglob("*") if p.is_file() and not p.is_symlink()):
+        rest = path.relative_to(execution.path)
+        if rest.parts[0] in BOOKS or rest.name.startswith("."):
+            continue
+        if path.stat().st_size > most:
+            notes.append(f"{name}: {rest}, which it wrote, is too large to be carried")
+            continue
+        beside = rest.parts[0] == "outputs" and rest.name.startswith("cell-")
+        folder = name.parent if beside else name.parent / f"{name.stem}-files"
+        files[f"{REFERENCE}/{(folder / rest).as_posix()}"] = path
+    return files, notes
 
 
 def _title(source: Source, name: str, recipe: Recipe) -> str:

@@ -214,6 +214,11 @@ class _Draft:
         self.pieces, notes = settled(found, self.limits, self.spent, reporter=self.reporter)
         self.notes += notes
         for piece in self.pieces:
+            if piece.carried and piece.reference.target in self.source.links:
+                self.notes.append(
+                    f"{piece.reference.target} is a link out of the folder: what it leads to "
+                    f"({len(piece.files)} files) is carried"
+                )
             if piece.carried:
                 for name, path in piece.files.items():
                     _copy(path, self.folder / piece.reference.where / name)
@@ -221,12 +226,16 @@ class _Draft:
     def _take_notebooks(self) -> None:
         books = ordered(self.source)
         self.sealed = tuple(
-            sealed_notebook(self.source, name, needs, self.pieces) for name, needs in books
+            sealed_notebook(self.source, name, needs, self.pieces, most=self.limits.each)
+            for name, needs in books
         )
         for each in self.sealed:
             self.notes += each.notes
             for name, path in each.files.items():
-                _copy(path, self.folder / name)
+                if (self.folder / name).exists():
+                    self.notes.append(f"{name} is of two executions: that of the first is carried")
+                else:
+                    _copy(path, self.folder / name)
 
     def _write(self, day: str, software: Mapping[str, Any] | None) -> None:
         data = tuple(piece.reference for piece in self.pieces)

@@ -41,7 +41,7 @@ class Source:
     files : tuple of str
         All files that belong to it, notebooks included, sorted.
     links : mapping of str to Path
-        Links that lead out of the folder: data that is elsewhere.
+        Links to folders that are elsewhere: data.
     executions : mapping of str to Execution
         Of a notebook.
     replaced : mapping of str to Path
@@ -84,7 +84,7 @@ def find_source(path: str | Path, *, into: Path) -> Source:
     PublicationError
         If there is no notebook in it.
     """
-    given = Path(path).absolute()
+    given = Path(path).resolve()
     if (given / "execution.json").is_file():
         return _of_execution(Execution.load(given))
     if given.is_dir():
@@ -219,7 +219,10 @@ def _sorted_out(root: Path, names: list[str]) -> tuple[tuple[str, ...], dict[str
             notes.append(f"{name} is a link to nothing and was left out")
         elif real.is_relative_to(home) and stat.S_ISREG(real.stat().st_mode):
             files.append(name)
-        elif path.is_symlink():
+        elif path.is_symlink() and real.is_file():
+            files.append(name)
+            notes.append(f"{name} is a link out of the folder: what it leads to is carried")
+        elif path.is_symlink() and real.is_dir():
             links[name] = real
         else:
             notes.append(f"{name} is no plain file and was left out")
