@@ -140,6 +140,13 @@ def test_an_image_is_written_and_named(beambook, bare, tmp_path, monkeypatch):
     assert (tmp_path / "frozen" / "image.sqfs").stat().st_size > 1_000_000
 
 
+def test_show_says_what_is_frozen(beambook, bare):
+    frozen = beambook("freeze", bare, "--into", "frozen")
+    shown = beambook("show", "frozen")
+    assert shown.code == 0, shown.err
+    assert shown.out.splitlines()[0] == frozen.out.splitlines()[0] == "Environment frozen"
+
+
 def test_a_kernel_needs_ipykernel(beambook, bare, kernels):
     assert beambook("freeze", bare, "--into", "frozen").code == 0
     answer = beambook("freeze", "frozen", "--kernel", "mine")

@@ -448,3 +448,19 @@ def test_a_version_that_is_none_is_said_and_stops_nothing(venv, index, tmp_path)
     frozen = capture(venv.python, into=tmp_path / "e")
     assert [p.origin for p in frozen.packages] == ["absent", "index"]
     assert any("'final-edition' is no version" in note for note in frozen.notes)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('\nversion = "1.0"', '\nversion = "2.0"'),
+        ('sha256 = "', 'sha256 = "0'),
+        ('"alpha"', '"beta"'),
+    ],
+    ids=["version", "hash", "name"],
+)
+def test_a_pylock_that_says_something_else_is_named(frozen, old, new):
+    text = frozen.pylock.read_text()
+    assert old in text
+    frozen.pylock.write_text(text.replace(old, new, 1))
+    assert any("pylock.toml says something else of alpha" in line for line in frozen.damaged())

@@ -89,6 +89,8 @@ def find_thing(words: tuple[str, ...]) -> tuple[Described, tuple[str, ...]]:
         return find_performed(first), rest
     if (path / "publication.json").is_file() or path.suffix == ".zip":
         return _publication(path), rest
+    if (path / "environment.json").is_file():
+        return _environment(path), rest
     if path.suffix == ".ipynb" or (not path.exists() and _is_recipe(first)):
         return find_recipe(first), rest
     if not path.exists() and not _PROPOSAL.match(first):
@@ -105,6 +107,12 @@ def find_thing(words: tuple[str, ...]) -> tuple[Described, tuple[str, ...]]:
     if not rest and (folders := find_proposals(first)):
         return ProposalFolders(folders), rest
     return find_run(words)
+
+
+def _environment(path: Path) -> Described:
+    from beambook.environment import Environment
+
+    return Environment.load(path)
 
 
 def _publication(path: Path) -> Described:

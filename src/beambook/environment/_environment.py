@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from beambook.card import Card, Described, Table
-from beambook.environment._lock import digest_of, requirements
+from beambook.environment._lock import digest_of, disagreements, requirements
 from beambook.environment._package import Library, Package
 from beambook.errors import EnvironmentProblem
 
@@ -154,7 +154,7 @@ class Environment(Described):
         return next((package for package in self.packages if package.name == name), None)
 
     def damaged(self) -> tuple[str, ...]:
-        """Wheels that are missing, changed, or not of this environment.
+        """Wheels that are missing, changed or not of it, and a pylock that says something else.
 
         Returns
         -------
@@ -163,7 +163,9 @@ class Environment(Described):
         """
         named = {package.wheel: package for package in self.packages if package.wheel}
         there = {file.name for file in self.wheels.iterdir()} if self.wheels else set()
-        lines = [f"wheels/{name} is not in the lock" for name in sorted(there - set(named))]
+        stated = self.pylock.read_text(encoding="utf-8") if self.pylock.is_file() else ""
+        lines = disagreements(stated, self.packages)
+        lines += [f"wheels/{name} is not in the lock" for name in sorted(there - set(named))]
         lines += [f"wheels/{name} is missing" for name in sorted(set(named) - there)]
         for name in sorted(set(named) & there):
             if f"sha256:{sha256_of(self.path / WHEELS / name)}" not in named[name].hashes:

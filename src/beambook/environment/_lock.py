@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import tomllib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from beambook.environment._package import Package
 
-__all__ = ["digest_of", "pylock", "requirements"]
+__all__ = ["digest_of", "disagreements", "pylock", "requirements"]
 
 HEAD = """\
 # Frozen by beambook: exact versions, and the sha256 of every file that may be installed.
@@ -84,6 +85,36 @@ def pylock(python: str, packages: Iterable[Package], files: Mapping[str, Mapping
         entry = {"name": package.name, "version": package.version, **_files(package, files)}
         lines += [f"{key} = {_toml(value)}" for key, value in entry.items()]
     return "\n".join(lines) + "\n"
+
+
+def disagreements(text: str, packages: Iterable[Package]) -> list[str]:
+    """In what a ``pylock.toml`` differs from the packages.
+
+    Parameters
+    ----------
+    text : str
+        Of the file.
+    packages : iterable of Package
+
+    Returns
+    -------
+    list of str
+        A line for each; empty when both say the same.
+    """
+    known = {package.name: package for package in installable(packages)}
+    try:
+        entries = {str(entry["name"]): entry for entry in tomllib.loads(text)["packages"]}
+        odd = sorted(entries.keys() ^ known.keys())
+        odd += [n for n in sorted(entries.keys() & known.keys()) if _differs(entries[n], known[n])]
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return ["pylock.toml is damaged"]
+    return [f"pylock.toml says something else of {name}" for name in odd]
+
+
+def _differs(entry: Mapping[str, Any], package: Package) -> bool:
+    files = [*entry.get("wheels", ()), *([entry["sdist"]] if "sdist" in entry else [])]
+    hashes = {f"{kind}:{value}" for file in files for kind, value in file["hashes"].items()}
+    return entry["version"] != package.version or not hashes or not hashes <= set(package.hashes)
 
 
 def _files(package: Package, files: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Any]:
