@@ -127,6 +127,11 @@ class TestWhatGoesAlong:
         assert made.notebooks[-1].reference is None
         assert any("empty.ipynb has no outputs" in note for note in made.notes)
 
+    def test_pointer_of_git_lfs_is_said(self, paper, tmp_path):
+        (paper / "x.h5").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\n")
+        made = sealed(paper, tmp_path / "out")
+        assert any("x.h5 only points to a file" in note for note in made.notes)
+
     def test_declared_claims_and_titles(self, paper, tmp_path):
         (paper / "publication.yml").write_text(
             "title: Slope\nauthors: Jane Doe\nclaims:\n"

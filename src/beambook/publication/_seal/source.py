@@ -27,6 +27,7 @@ SOFTWARE = (
     "LICENSE*", "LICENCE*", "README*", "CITATION.cff", DECLARATION,
 )  # fmt: skip
 NAMED = 5
+LFS = b"version https://git-lfs.github.com/spec/"
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,11 @@ def find_source(path: str | Path, *, into: Path) -> Source:
     given = Path(path).resolve()
     if (given / "execution.json").is_file():
         return _of_execution(Execution.load(given))
+    if (given / "pipeline.json").is_file():
+        raise PublicationError(
+            f"{str(path)!r} is a pipeline that was performed, with many executions",
+            hint="Publish one of its executions, or the folder of its notebooks",
+        )
     if given.is_dir():
         return _of_folder(given, into)
     if not given.is_file():
@@ -219,6 +225,8 @@ def _sorted_out(root: Path, names: list[str]) -> tuple[tuple[str, ...], dict[str
             notes.append(f"{name} is a link to nothing and was left out")
         elif real.is_relative_to(home) and stat.S_ISREG(real.stat().st_mode):
             files.append(name)
+            if _is_pointer(real):
+                notes.append(f"{name} only points to a file of git-lfs: git lfs pull brings it")
         elif path.is_symlink() and real.is_file():
             files.append(name)
             notes.append(f"{name} is a link out of the folder: what it leads to is carried")
@@ -227,6 +235,11 @@ def _sorted_out(root: Path, names: list[str]) -> tuple[tuple[str, ...], dict[str
         else:
             notes.append(f"{name} is no plain file and was left out")
     return tuple(files), links, notes
+
+
+def _is_pointer(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(len(LFS)) == LFS
 
 
 def _outside(root: Path, notebooks: list[str] | tuple[str, ...]) -> list[str]:
