@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -105,10 +106,14 @@ def _own() -> str:
 def _of_pyenv() -> Iterator[Interpreter]:
     """Pyenv puts only the versions of its choice on PATH; the others are there as well."""
     root = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions"
-    for folder in sorted(root.glob("3.*.*")):
-        python = folder / "bin" / "python3"
-        if python.exists() and all(map(str.isdigit, folder.name.split("."))):
-            yield Interpreter(python, folder.name)
+    try:
+        names = sorted(os.listdir(root))
+    except OSError:  # there is none, or it is somebody else's
+        return
+    for name in names:
+        python = root / name / "bin" / "python3"
+        if re.fullmatch(r"3\.\d+\.\d+", name) and os.access(python, os.X_OK):
+            yield Interpreter(python, name)
 
 
 def _numbers(version: str) -> tuple[int, ...]:
