@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,15 @@ _REASONS = tuple(
 )
 _NO_PROGRAM = re.compile(r"No such file or directory: '([\w.+-]+)'$")
 WHAT_MOST = 300
+SHOWN = 5
+_SEEN = {
+    "wrote": "it wrote outside of its folder",
+    "changed": "it changed what must stay as it is",
+    "links": "it made links that lead out of its folder, which were removed",
+    "called": "it used the network",
+    "started": "it started programs, which nobody watched",
+    "left": "it left programs running, which were ended",
+}
 NOTHING_STORED = "it has no stored outputs to compare with"
 
 
@@ -75,8 +84,18 @@ def judged(
         reference=reference,
         verdict=verdict,
         seconds=execution.seconds,
-        notes=verdict.notes if verdict is not None else (),
+        notes=(*(verdict.notes if verdict is not None else ()), *_beyond(execution)),
     )
+
+
+def _beyond(execution: Execution) -> Iterator[str]:
+    """What the sandbox has seen that the notebook did beyond its folder."""
+    seen = execution.record.get("sandbox") or {}
+    for kind, said in _SEEN.items():
+        if found := seen.get(kind):
+            names = [plain(str(each)) for each in found]
+            more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+            yield f"{said}: {', '.join(names[:SHOWN])}{more}"
 
 
 def not_reached(path: str, notebook: Path, problem: str) -> NotebookVerdict:

@@ -75,7 +75,7 @@ class Room:
     def of(cls, stage: Stage, had: Had, folder: Path) -> Room:
         """Make the copy and put the data into it."""
         work = folder / WORK
-        wrapped = stage.sandboxed and sandbox(stage.subject.root).kind == "bubblewrap"
+        wrapped = stage.sandboxed and sandbox(stage.subject.root).confines
         notes = copied(stage.subject, work, link_large=wrapped)
         stage.data.place(work, link=wrapped)
         readable = [*stage.data.readable, *([stage.subject.root] if wrapped else [])]
@@ -162,7 +162,7 @@ def perform_leg(name: str, had: Had, stage: Stage) -> Leg:
 
 def _traces(room: Room, began: float) -> tuple[str, ...]:
     """What was changed outside, where that is possible at all."""
-    if room.guard.kind == "bubblewrap":
+    if room.guard.confines:
         return ()
     subject = room.stage.subject.folder
     return changed_since(began, places(subject), [room.stage.path])
@@ -171,8 +171,9 @@ def _traces(room: Room, began: float) -> tuple[str, ...]:
 def _describe(guard: Sandbox) -> str:
     if guard.kind == "bubblewrap":
         return guard.kind
-    lets = ", ".join(guard.lets)
-    return f"none: a plain folder ({guard.why}), which does not prevent {lets}"
+    why = f" ({guard.why})" if guard.why else ""
+    name = guard.kind if guard.confines else "none: a plain folder"
+    return f"{name}{why}, which does not prevent {', '.join(guard.lets)}"
 
 
 def _verdicts(room: Room, name: str) -> Iterator[NotebookVerdict]:

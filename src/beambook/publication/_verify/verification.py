@@ -172,7 +172,7 @@ class Verification(Described):
             "both legs": self.pair,
             "sandbox": "; ".join(dict.fromkeys(leg.sandbox for leg in self.legs if leg.sandbox)),
             "remarks": "; ".join(
-                dict.fromkeys([*self.notes, *(note for leg in self.legs for note in leg.notes)])
+                dict.fromkeys([*self.notes, *(note for leg in self.legs for note in _remarks(leg))])
             ),
             "folder": str(self.path),
         }
@@ -301,6 +301,12 @@ def _software(leg: Leg) -> str:
     how = f"from {leg.software.how}" if leg.software.how and leg.software.how != "here" else ""
     said = ", ".join(each for each in (python, packages, how) if each)
     return f"{leg.name} ({said})" if said else leg.name
+
+
+def _remarks(leg: Leg) -> list[str]:
+    """Of the leg; and of its notebooks what they did beyond their folder."""
+    beyond = [f"{n.path}: {note}" for n in leg.notebooks for note in n.notes if note[:3] == "it "]
+    return [*leg.notes, *beyond]
 
 
 def _cells(leg: Leg, *, alone: bool) -> str:
