@@ -271,3 +271,13 @@ def test_time_limit_is_a_verdict_and_the_sandbox_can_be_left_out(tmp_path):
     assert "0.5 s" in found.cause
     assert "plain folder" in leg.sandbox
     assert "writing everywhere" in leg.sandbox
+
+
+def test_what_a_notebook_does_elsewhere_is_told_without_a_sandbox(tmp_path):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "elsewhere").mkdir()
+    act = f"open('{tmp_path}/elsewhere/new', 'w').write('x'); open('own', 'w').write('x')"
+    write(tmp_path / "folder", "acts.ipynb", code(act, shown("1")))
+    found = verify(tmp_path / "folder", environment="here", into=tmp_path / "v", sandbox=False)
+    told = f"it wrote outside of its folder: {tmp_path}/elsewhere/new"
+    assert told in found.legs[0].notebooks[0].notes
