@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from beambook.publication._page.model import Block, Heading, Mark, Paragraph, Table
+from beambook.publication._page.model import Block, Cell, Heading, Mark, Paragraph, Table
 from beambook.publication._page.notebooks import tally
 from beambook.publication._page.subject import Verified
 from beambook.publication._page.words import count, duration, shown
@@ -76,7 +76,7 @@ def _legs(of: Verified) -> Iterator[Block]:
         yield Paragraph(f"{of.pair}.")
     facts = [dict(_facts(leg)) for leg in of.legs]
     names = list(dict.fromkeys(name for each in facts for name in each))
-    rows: list[list[str | Mark]] = [[name, *(f.get(name, "—") for f in facts)] for name in names]
+    rows: list[list[Cell]] = [[name, *(f.get(name, "—") for f in facts)] for name in names]
     several = len(of.legs) > 1
     columns = ["", *(f"{shown(leg.name, 40)} software" for leg in of.legs)]
     yield Table(columns, rows, "", "" if several else "facts")
@@ -137,8 +137,7 @@ def _notes(of: Verified) -> Iterator[Block]:
     notes = list(dict.fromkeys(shown(note, 400) for note in notes))
     if not notes:
         return
-    rows = [[note] for note in notes[:NOTES_MOST]]
-    yield Table(("remark",), rows, "Remarks on software and execution")
+    yield from (Paragraph(note, "note") for note in notes[:NOTES_MOST])
     if len(notes) > NOTES_MOST:
         more = count(len(notes) - NOTES_MOST, "more remark")
         yield Paragraph(f"{more} left out; verdict.json has all of them.", "left out")

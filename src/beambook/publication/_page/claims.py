@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,9 +10,11 @@ from typing import Any
 from beambook.publication._page.evidence import CellEvidence, Evidence
 from beambook.publication._page.model import (
     Block,
+    Cell,
     Fold,
     Heading,
     Mark,
+    Named,
     Paragraph,
     Side,
     Sides,
@@ -23,7 +26,7 @@ from beambook.recipe._cells import Output
 from beambook.recipe._record import show
 from beambook.recipe._tally import Difference, Tolerance, relative
 
-__all__ = ["Claimed", "claim_blocks", "differences", "value_of"]
+__all__ = ["Claimed", "claim_blocks", "differences", "heading", "value_of", "views"]
 
 NUMBERS_MOST = 60
 OTHERS_MOST = 24
@@ -59,7 +62,7 @@ def _marked(evidence: Evidence) -> bool:
 
 def claim_blocks(claims: Sequence[Claimed], album: Album, *, legs: int) -> list[Block]:
     """Numbers in one table; then each table, figure and text by itself."""
-    rows: list[list[str | Mark]] = []
+    rows: list[list[Cell]] = []
     others: list[Block] = []
     left_out = 0
     for claim in claims:
@@ -89,23 +92,27 @@ def is_number(evidence: Evidence) -> bool:
     return any(side is not None and side.result for side in (evidence.value, evidence.reference))
 
 
-def _number_row(claim: Claimed, evidence: Evidence, *, legs: int) -> list[str | Mark]:
-    name = _name(evidence)
-    place = f"{name} ({claim.where})" + (f", {claim.leg} software" if legs > 1 else "")
+def _number_row(claim: Claimed, evidence: Evidence, *, legs: int) -> list[Cell]:
+    published, new = values_of(evidence)
     return [
-        shown(place, 160),
-        value_of(evidence.reference),
-        value_of(evidence.value),
+        Named(shown(_name(evidence), 80), _place(claim, legs=legs)),
+        published,
+        new,
         _relative(evidence),
         _allowed(evidence, claim.cell),
         Mark(_status(evidence, claim.cell)),
     ]
 
 
-def _row_without(claim: Claimed, *, legs: int) -> list[str | Mark]:
+def _row_without(claim: Claimed, *, legs: int) -> list[Cell]:
     """A claim of which nothing is stored on either side."""
-    place = claim.where + (f", {claim.leg} software" if legs > 1 else "")
-    return [shown(place, 160), "—", "—", "", "", Mark(claim.cell.outcome.status)]
+    name = claim.cell.outcome.heading or f"cell {claim.cell.outcome.number}"
+    mark = Mark(claim.cell.outcome.status)
+    return [Named(shown(name, 80), _place(claim, legs=legs)), "—", "—", "", "", mark]
+
+
+def _place(claim: Claimed, *, legs: int) -> str:
+    return shown(claim.where + (f", {claim.leg} software" if legs > 1 else ""), 160)
 
 
 def _name(evidence: Evidence) -> str:
@@ -114,14 +121,34 @@ def _name(evidence: Evidence) -> str:
     return names[0] if names else ""
 
 
-def value_of(output: Output | None) -> str:
-    """A recorded value with its uncertainty and unit."""
+def values_of(evidence: Evidence) -> tuple[str, str]:
+    """The published and the new value, with as many digits as tell them apart."""
+    sides = (evidence.reference, evidence.value)
+    short, whole = ([value_of(side, short=s) for side in sides] for s in (True, False))
+    kept = whole if short[0] == short[1] and whole[0] != whole[1] else short
+    return kept[0], kept[1]
+
+
+def value_of(output: Output | None, *, short: bool = False) -> str:
+    """A recorded value with its uncertainty and unit.
+
+    Examples
+    --------
+    >>> result = {"value": 8331.317372, "error": 0.48337, "unit": "eV"}
+    >>> from beambook.recipe._record import RESULT
+    >>> value_of(Output("display", {RESULT: result}), short=True)
+    '8331.317 ± 0.483 eV'
+    """
     if output is None or not output.result:
         return "—"
     result = output.result
-    text = _show(result.get("value"))
-    if "error" in result:
-        text += f" ± {_show(result['error'])}"
+    value, error = result.get("value"), result.get("error")
+    text = _show(value)
+    if short and isinstance(value, float) and isinstance(error, float) and 0 < error < 1e5:
+        digits = max(0, 2 - math.floor(math.log10(error)))
+        text = f"{value:.{digits}f} ± {error:.{digits}f}" if digits < 12 else text
+    elif "error" in result:
+        text += f" ± {_show(error)}"
     return shown(f"{text} {result.get('unit', '')}", 160)
 
 
@@ -225,7 +252,7 @@ def views(evidence: Evidence, what: str, album: Album, *, leg: str = "") -> Iter
         else:
             yield Paragraph("There is no room for more pictures on this page.", "left out")
         return
-    texts = [_text(side) for side in (evidence.reference, evidence.value)]
+    texts = _excerpts(*(_text(side) for side in (evidence.reference, evidence.value)))
     if not any(texts):
         return
     if texts[0] == texts[1]:
@@ -235,8 +262,24 @@ def views(evidence: Evidence, what: str, album: Album, *, leg: str = "") -> Iter
         yield Sides([Side(label, t or "—") for label, t in zip(labels, texts, strict=True)])
 
 
+def _excerpts(a: str, b: str) -> tuple[str, str]:
+    """A few lines of both texts, from a little before the first that differs."""
+    one, two = (text.split("\n") for text in (a, b))
+    apart = next((i for i, (x, y) in enumerate(zip(one, two, strict=False)) if x != y), 0)
+    start = max(0, apart - LINES // 2) if max(len(one), len(two)) > LINES else 0
+    return _excerpt(one, start), _excerpt(two, start)
+
+
+def _excerpt(lines: list[str], start: int) -> str:
+    kept = [cut(line.expandtabs(), COLUMNS) for line in lines[start : start + LINES]]
+    before = [f"… {count(start, 'line')} before"] if start else []
+    more = len(lines) - start - LINES
+    after = [f"… {count(more, 'more line')}"] if more > 0 else []
+    return "\n".join([*before, *kept, *after])
+
+
 def _text(output: Output | None) -> str:
-    """The first lines of what is shown as plain text."""
+    """What is shown as plain text."""
     if output is None:
         return ""
     if output.kind == "error":
@@ -244,10 +287,7 @@ def _text(output: Output | None) -> str:
     text = output.get("text/plain") or output.get("text/markdown") or output.get("text/latex") or ""
     if not isinstance(text, str):
         return ""
-    lines = clean(text[:200_000]).strip("\n").split("\n")
-    kept = [cut(line.expandtabs(), COLUMNS) for line in lines[:LINES]]
-    more = len(lines) - LINES
-    return "\n".join([*kept, *([f"… {count(more, 'more line')}"] if more > 0 else [])])
+    return clean(text[:200_000]).strip("\n")
 
 
 def differences(found: Sequence[Difference], differing: int) -> Table:

@@ -8,7 +8,7 @@ from beambook import __version__
 from beambook.publication._page.circumstances import circumstances, software_phrase
 from beambook.publication._page.claims import Claimed, claim_blocks, heading, is_number
 from beambook.publication._page.evidence import evidence_of
-from beambook.publication._page.model import Block, Heading, Mark, Page, Paragraph, Table
+from beambook.publication._page.model import Block, Cell, Heading, Mark, Page, Paragraph, Table
 from beambook.publication._page.notebooks import notebook_blocks, overview
 from beambook.publication._page.pictures import Album
 from beambook.publication._page.subject import Verified
@@ -107,21 +107,21 @@ def _executed(leg: Leg) -> str:
     all_ = len(leg.notebooks)
     notebooks = count(all_, "notebook")
     notebooks = notebooks if number == all_ else f"{number} of {notebooks}"
-    good = _number(cells, "same", "within tolerance")
-    told = f"of {count(len(cells), 'cell')} with code {good} came out"
-    others = [
+    told = [
         f"{n} {words}"
         for n, words in (
+            (_number(cells, "same"), "came out the same"),
+            (_number(cells, "within tolerance"), "within tolerance"),
             (_number(cells, "different"), "differently"),
             (_number(cells, "error", "missing software"), "stopped with an error"),
-            (_number(cells, "not reached"), "could not be reached"),
-            (_number(cells, "not comparable"), "cannot be compared"),
-            (_number(cells, "no output"), "show nothing"),
+            (_number(cells, "not reached"), "not reached"),
+            (_number(cells, "not comparable"), "not comparable"),
+            (_number(cells, "no output"), "with nothing to show"),
         )
-        if n
+        if n or words == "came out the same"
     ]
-    rest = f", {listed(others)}" if others else ""
-    return f"{notebooks} executed in {software_phrase(leg)}: {told}{rest}."
+    among = f"of {count(len(cells), 'cell')} with code {listed(told)}"
+    return f"{notebooks} executed in {software_phrase(leg)}: {among}."
 
 
 def _number(cells: Sequence[CellOutcome], *statuses: str) -> int:
@@ -146,7 +146,7 @@ def _words(of: Verified) -> Iterator[Block]:
     cells = [cell.status for leg in of.legs for n in leg.notebooks for cell in n.cells]
     used = {of.status, *cells, *(n.status for leg in of.legs for n in leg.notebooks)}
     yield Heading("What the words mean")
-    rows: list[list[str | Mark]] = [[Mark(w), MEANINGS[w]] for w in MARKS if w in used]
+    rows: list[list[Cell]] = [[Mark(w), MEANINGS[w]] for w in MARKS if w in used]
     yield Table(("word", "meaning"), rows)
     yield Paragraph(
         "Times, addresses, names of temporary files and the like do not count. A relative "

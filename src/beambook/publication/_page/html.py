@@ -10,9 +10,11 @@ from string import Template
 
 from beambook.publication._page.model import (
     Block,
+    Cell,
     Fold,
     Heading,
     Mark,
+    Named,
     Page,
     Paragraph,
     Picture,
@@ -25,7 +27,7 @@ from beambook.publication._page.words import MARKS
 __all__ = ["html_page"]
 
 HERE = Path(__file__).parent
-LONG = re.compile(r"([/_.,:=@\-])(?=\w)")
+LONG = re.compile(r"([/_.,:=@\-](?=\w)|\w{16}(?=\w{8}))")
 
 
 def html_page(page: Page) -> str:
@@ -82,7 +84,7 @@ def _mark(word: str) -> str:
 
 def _table(table: Table) -> str:
     """A table that a narrow screen shows row by row; roles keep it a table for readers of it."""
-    facts = table.kind == "facts"
+    facts, table = table.kind == "facts", table.used
     caption = f"<caption>{escape(table.caption)}</caption>" if table.caption else ""
     head = "".join(f'<th scope="col" role="columnheader">{escape(c)}</th>' for c in table.columns)
     head = "" if facts else f'<thead role="rowgroup"><tr role="row">{head}</tr></thead>'
@@ -91,16 +93,26 @@ def _table(table: Table) -> str:
     return f'<table role="table"{kind}>{caption}{head}<tbody role="rowgroup">{body}</tbody></table>'
 
 
-def _row(table: Table, row: Iterable[str | Mark]) -> str:
+def _row(table: Table, row: Iterable[Cell]) -> str:
     cells = []
     for i, (cell, column) in enumerate(zip(row, table.columns, strict=True)):
-        text = _mark(cell.word) if isinstance(cell, Mark) else _broken(cell)
+        text = _cell(cell)
         text = f"<code>{text}</code>" if i in table.code and text else text
-        label = f' data-label="{escape(column)}"' if column and i else ""
+        label = f' data-label="{escape(column)}"' if column else ""
         empty = "" if text else ' class="empty"'
         name, scope = ("th", ' scope="row" role="rowheader"') if not i else ("td", ' role="cell"')
         cells.append(f"<{name}{scope}{label}{empty}>{text}</{name}>")
     return "".join(cells)
+
+
+def _cell(cell: Cell) -> str:
+    match cell:
+        case Mark():
+            return _mark(cell.word)
+        case Named():
+            return f'{_broken(cell.name)} <span class="where">{_broken(cell.where)}</span>'
+        case _:
+            return _broken(cell)
 
 
 def _broken(text: str) -> str:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from beambook.recipe._report_images import Image
 
 __all__ = [
     "Block",
+    "Cell",
     "Fold",
     "Heading",
     "Mark",
+    "Named",
     "Page",
     "Paragraph",
     "Picture",
@@ -30,12 +32,21 @@ class Mark:
 
 
 @dataclass(frozen=True)
+class Named:
+    """A name, and where what is called so stands."""
+
+    name: str
+    where: str
+
+
+Cell = str | Mark | Named
+
+
+@dataclass(frozen=True)
 class Heading:
-    """A heading of the first (a part of the page) or second level."""
+    """The heading of a part of the page."""
 
     text: str
-    level: int = 1
-    mark: str = ""
 
 
 @dataclass(frozen=True)
@@ -48,24 +59,36 @@ class Paragraph:
 
 @dataclass(frozen=True)
 class Table:
-    """A table; of one with `rowheads` the first column names the rows.
+    """A table, the first column of which names the rows.
 
     Attributes
     ----------
     columns : sequence of str
-    rows : sequence of sequences of str or Mark
+    rows : sequence of sequences of Cell
     caption : str
     kind : str
-        ``facts``: narrow names, wide texts, and no row of headings on paper or screen.
+        ``facts``: narrow names, wide texts, and no row of headings; ``cells``: one row for
+        each cell of a notebook.
     code : frozenset of int
         Columns with values, in a face of fixed width.
     """
 
     columns: Sequence[str]
-    rows: Sequence[Sequence[str | Mark]]
+    rows: Sequence[Sequence[Cell]]
     caption: str = ""
     kind: str = ""
     code: frozenset[int] = frozenset()
+
+    @property
+    def used(self) -> Table:
+        """Without the columns in which nothing stands."""
+        kept = [i for i in range(len(self.columns)) if any(row[i] for row in self.rows)]
+        return replace(
+            self,
+            columns=[self.columns[i] for i in kept],
+            rows=[[row[i] for i in kept] for row in self.rows],
+            code=frozenset(kept.index(i) for i in self.code if i in kept),
+        )
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from beambook.publication._page.claims import differences, views
 from beambook.publication._page.evidence import CellEvidence, evidence_of
-from beambook.publication._page.model import Block, Fold, Mark, Paragraph, Table
+from beambook.publication._page.model import Block, Cell, Fold, Mark, Paragraph, Table
 from beambook.publication._page.pictures import Album
 from beambook.publication._page.words import count, duration, listed, ranges, shown
 from beambook.publication._verify.leg import CellOutcome, Leg, NotebookVerdict
@@ -49,7 +49,7 @@ def tally(cells: Sequence[CellOutcome]) -> str:
 
 def overview(legs: Sequence[Leg]) -> list[Block]:
     """One row for each notebook in each leg."""
-    rows: list[list[str | Mark]] = [
+    rows: list[list[Cell]] = [
         [
             shown(notebook.path, 120) + (f", {leg.name} software" if len(legs) > 1 else ""),
             Mark(notebook.status),
@@ -108,8 +108,8 @@ def _cells_table(notebook: NotebookVerdict, *, crowded: bool) -> list[Block]:
     rows = [_row(run) for run in _runs(notebook.cells, crowded=crowded)]
     if not rows:
         return [Paragraph("It has no cell with code.", "note")]
-    columns = ("cell", "under the heading", "result", "compared", "what")
-    blocks: list[Block] = [Table(columns, rows[:ROWS_MOST])]
+    columns = ("cell", "heading", "result", "compared", "what")
+    blocks: list[Block] = [Table(columns, rows[:ROWS_MOST], "", "cells")]
     if len(rows) > ROWS_MOST:
         text = f"{count(len(rows) - ROWS_MOST, 'more row')} left out; verdict.json has all cells."
         blocks.append(Paragraph(text, "left out"))
@@ -131,7 +131,7 @@ def _runs(cells: Sequence[CellOutcome], *, crowded: bool) -> Iterator[list[CellO
         yield run
 
 
-def _row(run: list[CellOutcome]) -> list[str | Mark]:
+def _row(run: list[CellOutcome]) -> list[Cell]:
     first = run[0]
     if len(run) > 1:
         return [ranges(each.number for each in run), "", Mark(first.status), "", ""]
@@ -160,8 +160,9 @@ def _cell(cell: CellEvidence, album: Album) -> Iterator[Block]:
     apart = [each for each in cell.outputs if each.verdict is None or each.verdict.status != "same"]
     for evidence in apart[:OUTPUTS_MOST]:
         yield from views(evidence, cell.outcome.heading or cell.outcome.where, album)
-        if evidence.verdict is not None and evidence.verdict.differences:
-            yield differences(evidence.verdict.differences, evidence.verdict.differing)
+        verdict = evidence.verdict
+        if verdict is not None and verdict.differences and verdict.evidence != "error":
+            yield differences(verdict.differences, verdict.differing)
     if len(apart) > OUTPUTS_MOST:
         yield Paragraph(
             f"{count(len(apart) - OUTPUTS_MOST, 'more output')} of this cell left out.", "left out"

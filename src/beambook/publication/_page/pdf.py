@@ -15,9 +15,11 @@ from typing import Any
 from beambook.errors import MissingPackage, ReportError
 from beambook.publication._page.model import (
     Block,
+    Cell,
     Fold,
     Heading,
     Mark,
+    Named,
     Page,
     Paragraph,
     Picture,
@@ -182,6 +184,7 @@ def _side(label: str, text: str) -> dict[str, str]:
 
 
 def _table(table: Table) -> dict[str, Any]:
+    table = table.used
     return {
         "is": "table",
         "facts": table.kind == "facts",
@@ -189,22 +192,39 @@ def _table(table: Table) -> dict[str, Any]:
         "columns": list(table.columns),
         "code": sorted(table.code),
         "widths": _widths(table),
-        "rows": [
-            [_mark(c.word) if isinstance(c, Mark) else _breakable(c) for c in row]
-            for row in table.rows
-        ],
+        "rows": [[_cell(cell) for cell in row] for row in table.rows],
     }
+
+
+def _cell(cell: Cell) -> str | dict[str, Any]:
+    match cell:
+        case Mark():
+            return _mark(cell.word)
+        case Named():
+            return {"name": _breakable(cell.name), "where": _breakable(cell.where)}
+        case _:
+            return _breakable(cell)
 
 
 def _widths(table: Table) -> list[float]:
     """Shares of the width: by the longest text of each column, none too narrow or too wide."""
     columns = list(zip(*table.rows, strict=True)) if table.rows else [()] * len(table.columns)
     longest = [
-        max([len(name), *(len(c.word) + 3 if isinstance(c, Mark) else len(c) for c in cells)])
+        max([len(name), *map(_length, cells)])
         for name, cells in zip(table.columns, columns, strict=True)
     ]
     words = [max([4, *map(len, name.split())]) * 1.15 for name in table.columns]
     return [max(w, min(n, 48) ** 0.8) for w, n in zip(words, longest, strict=True)]
+
+
+def _length(cell: Cell) -> int:
+    match cell:
+        case Mark():
+            return len(cell.word) + 3
+        case Named():
+            return max(len(cell.name), 24)
+        case _:
+            return len(cell)
 
 
 def _breakable(text: str) -> str:

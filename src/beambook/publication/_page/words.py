@@ -112,7 +112,7 @@ def duration(seconds: float) -> str:
     Examples
     --------
     >>> duration(3.21), duration(252), duration(7300)
-    ('3.2 s', '4 min 12 s', '2 h 2 min')
+    ('3.2 s', '4 min 12 s', '2 h 1 min')
     """
     if seconds < 60:
         return f"{seconds:.1f} s"
