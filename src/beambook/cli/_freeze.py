@@ -89,7 +89,7 @@ def freeze(
         if declared:
             environment = _declared(what, into, before, progress)
         else:
-            environment = _frozen(find_wanted(what, python), into, progress)
+            environment = _frozen(_understood(what, python), into, progress)
         if wheels:
             environment = fetch_wheels(environment, reporter=progress)
         more = _more(environment, image=image, kernel=kernel, progress=progress)
@@ -101,6 +101,13 @@ def freeze(
         return
     say(environment.card().text(rows=ROWS))
     say_files(written)
+
+
+def _understood(what: str | None, python: str | None) -> Wanted:
+    try:
+        return find_wanted(what, python)
+    except EnvironmentProblem as error:  # nothing was tried yet: it was asked for what is not here
+        raise click.UsageError(str(error)) from error
 
 
 def _frozen(wanted: Wanted, into: Path | None, progress: ProgressLine) -> Environment:
