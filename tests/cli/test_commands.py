@@ -119,6 +119,19 @@ def test_check_finds_the_lost_trains_and_ends_with_1(beambook):
     assert beambook("check", "900074", "487", "--json").json["ok"] is False
 
 
+@pytest.mark.parametrize("columns", [40, 80, 300])
+def test_parameters_can_be_read_in_any_terminal(beambook, monkeypatch, columns):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    text = beambook("params", "agipd-correct").out
+    first, *lines = text.splitlines()
+    assert first.startswith("Parameters calibration-prepare + agipd-correct")
+    assert max(map(len, lines)) <= columns
+    words = " ".join(text.split())
+    assert "sensor bias; -1: from the run" in words
+    assert ("bias_voltage: float = -1.0, in V" in words) == (columns < 300)
+    assert "run: int, required (e.g. 9) number of the run" in words or columns == 300
+
+
 def test_recipes_and_their_parameters(beambook):
     names = {recipe["name"] for recipe in beambook("recipes", "--json").json}
     shipped = Path(bb.__file__).parent / "recipes"
@@ -134,6 +147,7 @@ def test_recipes_and_their_parameters(beambook):
 
 def test_parameters_of_a_pipeline_are_those_of_all_its_notebooks(beambook):
     names = beambook("params", "agipd-correct", "--schema").json["properties"]
+    assert "asked_values" not in names
     assert {"constants_folder", "common_mode", "geometry"} <= set(names)
     assert "parts_folder" not in names
     assert "calibration-prepare + agipd-correct" in beambook("params", "agipd-correct").out

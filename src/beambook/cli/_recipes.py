@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import shutil
+import textwrap
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -14,6 +17,7 @@ from beambook.cli._things import all_recipes, find_recipe
 from beambook.errors import BeambookError
 
 if TYPE_CHECKING:
+    from beambook.parameters import Parameters
     from beambook.recipe import Recipe
 
 __all__ = ["params", "recipes"]
@@ -82,4 +86,22 @@ def params(notebook: str, schema: bool, as_json: bool) -> None:
     elif as_json:
         say_json(json.loads(parameters.card().json()))
     else:
-        say(parameters.card().text(rows=len(parameters)))
+        say(_readable(parameters))
+
+
+def _readable(parameters: Parameters) -> str:
+    """A table; where that is wider than the terminal, each as one would write it, then its help."""
+    width = shutil.get_terminal_size().columns
+    card = parameters.card()
+    text = card.text(rows=len(parameters))
+    if max(map(len, text.splitlines())) <= width:
+        return text
+    lines = [replace(card, tables=()).text(), ""]
+    for name, kind, default, unit, limits, about in (each.row for each in parameters):
+        value = f", {default}" if default.startswith("required") else default and f" = {default}"
+        facts = ", ".join(filter(None, (f"{name}: {kind}{value}", unit and f"in {unit}", limits)))
+        lines += [textwrap.fill(facts, width, initial_indent="  ", subsequent_indent="      ")]
+        if about:
+            indent = "      "
+            lines += [textwrap.fill(about, width, initial_indent=indent, subsequent_indent=indent)]
+    return "\n".join(lines)
