@@ -102,6 +102,18 @@ def test_the_file_holds_what_the_correction_gives(done, pixels):
         assert group["mask"][:, 0, 0].tolist() == group["cellId"][:, 0].tolist()
 
 
+def test_a_correction_that_is_done_again_differs_in_its_date_at_most(raw, tmp_path, monkeypatch):
+    dates, digests = set(), set()
+    for number, seconds in enumerate(["1700000000", "1700000000", "1800000000"]):
+        monkeypatch.setenv("SOURCE_DATE_EPOCH", seconds)
+        path = correct_file(raw, tmp_path / str(number), simple).path
+        digests.add(hashlib.sha256(path.read_bytes()).hexdigest())
+        with h5py.File(path) as file:
+            dates.add(file["METADATA/updateDate"][0])
+    assert dates == {b"20231114T221320Z", b"20270115T080000Z"}
+    assert len(digests) == 2
+
+
 def test_gain_and_mask_are_compressed_as_the_facility_does(done):
     with h5py.File(done.path) as file:
         group = file[f"INSTRUMENT/{SOURCE}/image"]

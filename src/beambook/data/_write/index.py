@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["write_metadata", "write_trains"]
 
 VERSION = "1.2"
+EPOCH_DIGITS = 11  # until the year 5138
 TEXT = h5py.special_dtype(vlen=bytes)
 FROM_TIME_SERVER = -1
 
@@ -55,11 +57,18 @@ def write_metadata(
     for section in ("REDUCTION", "ERRATA") if auxiliary else ():
         found = [e.encode() for e in sorted(auxiliary) if e.startswith(f"{section}/")]
         _texts(out.require_group("METADATA/auxiliarySources"), section, found)
-    now = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    now = _now().strftime("%Y%m%dT%H%M%SZ")
     facts = {"creationDate": now, **run.run_metadata()}
     facts |= {"dataFormatVersion": VERSION, "updateDate": now, "sequenceNumber": 0}
     for name, value in facts.items():
         _fact(out["METADATA"], name, value)
+
+
+def _now() -> datetime:
+    """Now; or when ``SOURCE_DATE_EPOCH`` says, so that the same content makes the same file."""
+    epoch = os.environ.get("SOURCE_DATE_EPOCH", "")
+    given = epoch.isdigit() and len(epoch) <= EPOCH_DIGITS
+    return datetime.fromtimestamp(int(epoch), UTC) if given else datetime.now(UTC)
 
 
 def _texts(group: h5py.Group, name: str, values: Sequence[bytes]) -> None:
