@@ -26,7 +26,10 @@ KERNEL = f"{NEEDED}>=4.8"  # the first that runs in a Python of today; older one
 # what a kernel is made of: not the authors' choice, and of some there was no wheel for years
 OF_A_KERNEL = (
     *(NEEDED, "ipython", "jupyter-client", "jupyter-core", "tornado", "pyzmq", "traitlets"),
-    *("backcall", "comm", "debugpy", "matplotlib-inline", "prompt-toolkit", "psutil"),
+    *("appnope", "argcomplete", "asttokens", "backcall", "comm", "debugpy", "entrypoints"),
+    *("executing", "importlib-metadata", "jedi", "matplotlib-inline", "nest-asyncio", "packaging"),
+    *("parso", "pexpect", "pickleshare", "platformdirs", "prompt-toolkit", "psutil", "ptyprocess"),
+    *("pure-eval", "pygments", "stack-data", "typing-extensions", "wcwidth", "zipp"),
 )
 
 
