@@ -339,8 +339,18 @@ def test_a_conda_environment_says_what_conda_has_installed(venv, tmp_path):
     url = "https://conda.anaconda.org/conda-forge/linux-64/libfoo-1.2-0.conda"
     (meta / "libfoo-1.2-0.json").write_text(json.dumps({"url": url, "md5": "0" * 32}))
     (meta / "history").write_text("")
+    secret = "https://me:secret@site.example.org/t/to-ken/noarch/bar-1-0.conda"
+    (meta / "bar-1-0.json").write_text(json.dumps({"url": secret}))
+    own = {"url": f"file://{tmp_path}/x.conda", "name": "own", "version": "1", "build": "0"}
+    (meta / "own-1-0.json").write_text(json.dumps(own))
+    (meta / "zz-1-0.json").write_text("{")
     frozen = capture(venv.python, into=tmp_path / "e")
-    assert frozen.conda == (f"{url}#{'0' * 32}",)
+    assert frozen.conda == (
+        "https://site.example.org/noarch/bar-1-0.conda",
+        f"{url}#{'0' * 32}",
+        "own=1=0",
+        "zz-1-0 (its record is damaged)",
+    )
     assert any("conda" in note for note in frozen.notes)
 
 

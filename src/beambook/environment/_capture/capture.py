@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import sys
 import time
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from beambook.environment._capture.changed import changed
+from beambook.environment._capture.conda import conda_packages
 from beambook.environment._capture.index import lock
 from beambook.environment._capture.libraries import system_libraries
 from beambook.environment._capture.local import is_local
@@ -104,24 +104,10 @@ def _environment(probed: Probed, packages: tuple[Package, ...], folder: Path) ->
         packages=packages,
         system=libraries,
         distribution=probed.system,
-        conda=_conda(probed),
+        conda=conda_packages(probed.conda),
         kernel=_kernel(probed.kernel),
         notes=tuple(notes_on(probed, packages, missing)),
     )
-
-
-def _conda(probed: Probed) -> tuple[str, ...]:
-    """What conda has installed, as its own explicit lists have it: address and checksum."""
-    if not probed.conda:
-        return ()
-    records = sorted((Path(probed.conda) / "conda-meta").glob("*.json"))
-    return tuple(_explicit(json.loads(record.read_text(encoding="utf-8"))) for record in records)
-
-
-def _explicit(said: Mapping[str, Any]) -> str:
-    address = said.get("url") or f"{said.get('name')}={said.get('version')}={said.get('build')}"
-    checksum = said.get("sha256") or said.get("md5") or ""
-    return f"{address}#{checksum}" if checksum else str(address)
 
 
 def _kernel(spec: Mapping[str, Any] | None) -> dict[str, Any] | None:
