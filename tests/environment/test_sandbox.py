@@ -14,7 +14,7 @@ import pytest
 
 from beambook.environment import _sandbox, sandbox
 from beambook.environment._bubblewrap import why_not
-from beambook.environment._interpreter import folders_of
+from beambook.environment._interpreter import added_folders, folders_of
 from beambook.environment._landlock import Landlock, landlock_version
 from beambook.errors import EnvironmentProblem
 
@@ -283,6 +283,19 @@ class TestInterpreter:
         python.touch()
         with pytest.raises(EnvironmentProblem, match="would see all of"):
             folders_of(python)
+
+    def test_editable_packages_of_a_python_of_ones_own(self, tmp_path, monkeypatch):
+        monkeypatch.setenv("HOME", str(tmp_path / "home" / "me"))
+        site = tmp_path / "env" / "lib" / "python3.9" / "site-packages"
+        info = site / "mine-1.dist-info"
+        for folder in (info, tmp_path / "a b", tmp_path / "src", tmp_path / "home" / "me"):
+            folder.mkdir(parents=True)
+        url = {"url": f"file://{tmp_path}/a%20b", "dir_info": {"editable": True}}
+        (info / "direct_url.json").write_text(json.dumps(url))
+        lines = ["import os", str(tmp_path / "src"), str(tmp_path / "home"), "/not/there"]
+        (site / "own.pth").write_text("\n".join(lines))
+        found = added_folders(tmp_path / "env" / "bin" / "python")
+        assert set(found) == {tmp_path / "a b", tmp_path / "src"}
 
     def test_no_python(self, tmp_path):
         with pytest.raises(EnvironmentProblem, match="There is no Python"):

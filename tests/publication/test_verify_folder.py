@@ -281,3 +281,10 @@ def test_what_a_notebook_does_elsewhere_is_told_without_a_sandbox(tmp_path):
     found = verify(tmp_path / "folder", environment="here", into=tmp_path / "v", sandbox=False)
     told = f"it wrote outside of its folder: {tmp_path}/elsewhere/new"
     assert told in found.legs[0].notebooks[0].notes
+
+
+def test_packages_of_ones_own_that_are_being_written_can_be_imported(tmp_path):
+    read = "import beambook\nlen(beambook.__version__.split('.'))"
+    write(tmp_path / "folder", "own.ipynb", code(read, shown("3")))
+    found = verify(tmp_path / "folder", environment="here", into=tmp_path / "v")
+    assert found.legs[0].notebooks[0].status == "same"

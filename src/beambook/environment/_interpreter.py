@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import unquote
 
 from beambook.errors import EnvironmentProblem
 
-__all__ = ["folders_of"]
+__all__ = ["added_folders", "folders_of"]
 
 LINKS_MOST = 40
+LOCAL = "file://"
 SYSTEM = ("/usr", "/bin", "/lib", "/lib64", "/sbin")
 
 
@@ -48,6 +51,47 @@ def folders_of(python: Path) -> tuple[Path, ...]:
                 _refuse_home(folder, python)
                 found |= {folder: None, folder.resolve(): None}
     return tuple(found)
+
+
+def added_folders(python: Path) -> tuple[Path, ...]:
+    """Folders elsewhere that a Python imports from: packages that were installed as editable.
+
+    Whoever made the environment chooses them, so this is for a Python of one's own only.
+
+    Parameters
+    ----------
+    python : Path
+        An executable, or a link to one.
+
+    Returns
+    -------
+    tuple of Path
+
+    Examples
+    --------
+    >>> added_folders(Path("/usr/bin/env"))
+    ()
+    """
+    found: dict[Path, None] = {}
+    for site in python.absolute().parent.parent.glob("lib/python*/site-packages"):
+        for named in (*site.glob("*.pth"), *site.glob("*.dist-info/direct_url.json")):
+            for folder in _named_in(named):
+                if folder.is_dir() and not Path.home().is_relative_to(folder):
+                    found[folder] = None
+    return tuple(found)
+
+
+def _named_in(file: Path) -> list[Path]:
+    try:
+        text = file.read_text(encoding="utf-8")
+        if file.suffix == ".pth":
+            return [Path(line) for line in text.splitlines() if line.startswith("/")]
+        stated = json.loads(text)
+        if stated.get("dir_info", {}).get("editable") and stated["url"].startswith(LOCAL):
+            return [Path(unquote(stated["url"].removeprefix(LOCAL)))]
+    except (OSError, ValueError, AttributeError, KeyError):
+        return []
+    return []
 
 
 def _links(path: Path) -> Iterator[Path]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from beambook.environment._bubblewrap import Bubblewrap, why_not
+from beambook.environment._interpreter import added_folders
 from beambook.environment._landlock import Landlock, landlock_version
 from beambook.environment._private import make_private, private_env
 from beambook.errors import EnvironmentProblem
@@ -132,6 +133,7 @@ def sandbox(
     readable: Sequence[str | Path] = (),
     network: bool = False,
     plain: bool = False,
+    python: str | Path | None = None,
 ) -> Sandbox:
     """The best sandbox that works here.
 
@@ -150,6 +152,9 @@ def sandbox(
         Let it use the network.
     plain : bool
         Do not even try.
+    python : str or Path, optional
+        A Python of your own: packages that it imports from elsewhere (installed as editable)
+        can be read, too. Not for one that others made: they would choose what can be read.
 
     Returns
     -------
@@ -167,6 +172,7 @@ def sandbox(
     """
     folder = Path(work).absolute()
     others = tuple(Path(each).absolute() for each in readable)
+    others += added_folders(Path(python)) if python else ()
     for each in (folder, *others):
         if not each.exists():
             raise EnvironmentProblem(f"{str(each)!r}, which the notebook needs, is not there")

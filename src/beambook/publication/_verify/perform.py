@@ -79,7 +79,8 @@ class Room:
         notes = copied(stage.subject, work, link_large=wrapped)
         stage.data.place(work, link=wrapped)
         readable = [*stage.data.readable, *([stage.subject.root] if wrapped else [])]
-        guard = sandbox(work, readable=readable, plain=not stage.sandboxed)
+        own = had.python if had.software.how == "here" else None
+        guard = sandbox(work, readable=readable, plain=not stage.sandboxed, python=own)
         kernel = PythonKernel(had.python, guard, stage.data.env)
         return cls(stage, work, folder / EXECUTIONS, kernel, notes)
 
