@@ -1,6 +1,7 @@
 """Recipes that correct runs, against the truth about runs that were made."""
 
 import hashlib
+import re
 import warnings
 
 import h5py
@@ -13,7 +14,7 @@ from extra_data.validation import RunValidator
 
 import beambook as bb
 from beambook import calibration as cal
-from beambook.recipe import execute, perform
+from beambook.recipe import Pipeline, Recipe, execute, perform
 from beambook.testing import HalfWrittenFile, TruncatedFile, make_run
 from beambook.testing._detector.truth import photons, truth_of
 
@@ -250,6 +251,54 @@ def test_without_any_constants_nothing_is_corrected_and_the_reason_is_said(tmp_p
     assert done.status == "failed"
     assert "Offset" in done.error_line
     assert "no module can be corrected" in done.error_line
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"cm_dark_range": [30, -30]}, "cm_dark_range=.* the lower first"),
+        ({"modules": [17]}, r"no module \[17\]"),
+        ({"karabo_id": "SPB_DET_AGIPD1M-1"}, "No files of SPB_DET_AGIPD1M-1"),
+        ({"run": 99}, "no run r0099"),
+    ],
+)
+def test_what_no_part_could_work_with_is_a_mistake_before_any(values, words, proposal, tmp_path):
+    done = perform("agipd-correct", {"run": RUN, "proposal": proposal} | values, into=tmp_path)
+    assert done.asked.refused
+    assert not done.outcomes()
+    assert re.search(words, done.problems()[0])
+
+
+@pytest.mark.parametrize(
+    ("kind", "asked", "word"),
+    [
+        ("AGIPD", {"cm_dark_range": [30, -30]}, "cm_dark_range"),
+        ("AGIPD", {"round_photons": True}, "photon_energy"),
+        ("AGIPD", {"max_pulses": [0, 10, 0]}, "max_pulses"),
+        ("LPD", {"parallel_gain_limit": 0}, "parallel_gain_limit"),
+        ("LPD", {"recast_image_data": "flaot"}, "flaot"),
+        ("JUNGFRAU", {"replace_wrong_gain_value": 3}, "replace_wrong_gain_value"),
+    ],
+)
+def test_options_that_cannot_work(kind, asked, word):
+    with pytest.raises(bb.errors.ParameterError, match=word):
+        cal.check_options(kind, asked)
+    cal.check_options(kind, {"run": 9, "gain_mode": -1, "rel_gain": None, "max_pulses": [0, 9, 1]})
+
+
+def test_a_folder_that_cannot_be_written(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(bb.errors.ParameterError, match=r"Not a directory.*another out_folder"):
+        cal.check_writable(tmp_path / "file/proc/r0009", "out_folder")
+    cal.check_writable(tmp_path / "proc/r0009", "out_folder")
+    assert not (tmp_path / "proc").exists(), "nothing is left where nothing is done in the end"
+
+
+@pytest.mark.parametrize("name", ["agipd", "lpd", "jungfrau"])
+@pytest.mark.parametrize("value", [{"chunk_size": -3}, {"max_memory": 0}])
+def test_ranges_are_declared(name, value):
+    with pytest.raises(bb.errors.ParameterError, match=next(iter(value))):
+        Pipeline.of(Recipe.find(f"{name}-correct")).check({"run": RUN} | value)
 
 
 @pytest.mark.parametrize("recipe", ["lpd-correct", "jungfrau-correct"])

@@ -51,6 +51,8 @@ if TYPE_CHECKING:
     from beambook.calibration._files.adapters import dssc_correction as dssc_correction
     from beambook.calibration._files.adapters import jungfrau_correction as jungfrau_correction
     from beambook.calibration._files.adapters import lpd_correction as lpd_correction
+    from beambook.calibration._files.asked import check_options as check_options
+    from beambook.calibration._files.asked import check_writable as check_writable
     from beambook.calibration._files.choice import FrameChoice as FrameChoice
     from beambook.calibration._files.control import put_control as put_control
     from beambook.calibration._files.correct import correct_file as correct_file
@@ -110,6 +112,8 @@ _HOME = {
     "RetrievedConstants": "_constants",
     "Sample": "_files.sample",
     "agipd_correction": "_files.adapters",
+    "check_options": "_files.asked",
+    "check_writable": "_files.asked",
     "conditions_of": "_constants",
     "correct_agipd": "_agipd",
     "correct_dssc": "_dssc",

@@ -15,7 +15,7 @@ from beambook.calibration._corrected import Corrected
 from beambook.calibration._files.packing import LEVEL, Packer
 from beambook.errors import ParameterError
 
-__all__ = ["FIELDS", "Output"]
+__all__ = ["FIELDS", "Output", "value_type"]
 
 FIELDS = ("data", "gain", "mask")
 
@@ -50,7 +50,7 @@ class Output:
         compress: Collection[str],
         recast: str = "",
     ) -> None:
-        self.dtype = _type(recast)
+        self.dtype = value_type(recast)
         types: dict[str, np.dtype[Any]] = {
             "data": self.dtype, "gain": np.dtype("u1"), "mask": np.dtype("u4")
         }  # fmt: skip
@@ -120,7 +120,14 @@ class Output:
         return np.clip(rounded, limits.min, limits.max).astype(self.dtype)
 
 
-def _type(recast: str) -> np.dtype[Any]:
+def value_type(recast: str) -> np.dtype[Any]:
+    """The type of corrected values.
+
+    Raises
+    ------
+    ParameterError
+        It is none of numbers.
+    """
     try:
         found = np.dtype(recast or "f4")
     except TypeError as error:

@@ -16,6 +16,10 @@ What notebooks say to the pipeline, with `beambook.record`:
 ``problems`` (any)
     List of texts that belong on the first page of the report although the notebook went on.
 
+What ``before`` is given, as far as its parameters cell declares it: the values of the command,
+and ``asked_values``, a mapping of all of them, so that it can refuse those with which no part
+could work.
+
 What ``after`` is given, as far as its parameters cell declares it: the values of the command,
 the shared ones, and ``parts_folder``, in which ``parts.json`` lists all parts: ``name``,
 ``values``, ``status`` (done, failed, killed, lost, missing), ``error`` (a line), ``folder`` (of

@@ -19,7 +19,7 @@ from beambook.recipe._pipeline.pipeline import Pipeline
 from beambook.recipe._pipeline.recorded import decoded
 from beambook.recipe._pipeline.stage import Stage
 from beambook.recipe._pipeline.submit import chosen, group, submit
-from beambook.recipe._pipeline.values import absolute, declared, shared_of
+from beambook.recipe._pipeline.values import ASKED, absolute, declared, shared_of
 from beambook.recipe._pipeline.work import execute_step, finish
 from beambook.recipe._recipe import Recipe
 
@@ -204,7 +204,8 @@ def _with_parts(performance: Performance, reporter: Reporter) -> Performance:
     before = asked.pipeline.before
     assert before is not None  # noqa: S101
     if execution is None:
-        execution = execute_step(asked, before, stage.folder, {}, reporter=reporter)
+        own = {ASKED: dict(asked.values)}
+        execution = execute_step(asked, before, stage.folder, own, reporter=reporter)
     if execution.status != "done":
         ended = execution.error or {}
         refused = is_mistake(str(ended.get("name")))

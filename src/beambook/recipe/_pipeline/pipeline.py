@@ -11,7 +11,7 @@ import yaml
 
 from beambook.errors import NotebookError, ParameterNotFound, close_names
 from beambook.parameters import Parameters
-from beambook.recipe._pipeline.values import PARTS_FOLDER, check, parse
+from beambook.recipe._pipeline.values import OURS, check, parse
 from beambook.recipe._recipe import Recipe
 
 __all__ = ["Pipeline"]
@@ -79,7 +79,7 @@ class Pipeline:
         """All that it can be given: what any of its notebooks declares, by the first that does."""
         found = {each.name: each for r in reversed(self.recipes) for each in r.parameters}
         names = dict.fromkeys(name for r in self.recipes for name in r.parameters.names)
-        mine = tuple(found[name] for name in names if name != PARTS_FOLDER)
+        mine = tuple(found[name] for name in names if name not in OURS)
         return Parameters(mine, " + ".join(recipe.name for recipe in self.recipes))
 
     def parse(self, words: Iterable[str]) -> dict[str, Any]:

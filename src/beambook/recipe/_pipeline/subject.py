@@ -17,6 +17,7 @@ from beambook.recipe._pipeline.chapters import Chapters
 from beambook.recipe._pipeline.document import DOCUMENT
 from beambook.recipe._pipeline.outcome import Outcome
 from beambook.recipe._pipeline.performance import Performance
+from beambook.recipe._pipeline.values import ASKED
 from beambook.recipe._report_elements import Document
 from beambook.recipe._report_facts import duration, moment, one_line, result_text, short, size
 from beambook.recipe._report_front import Front, FrontTable, inputs_of, provenance_of
@@ -194,7 +195,7 @@ def _parameters(performance: Performance, outcomes: tuple[Outcome, ...]) -> list
     for execution in executions:
         about = {p.name: p for p in _declared(execution)}
         for name, value in execution.values.items():
-            if name in rows:
+            if name in rows or name == ASKED:  # which has the same ones again
                 continue
             value = performance.asked.shared.get(name, value)  # as the parts were told
             given = "its own in each part" if name in own and execution is part else short(value)

@@ -13,9 +13,11 @@ from beambook.recipe._recipe import Recipe
 if TYPE_CHECKING:
     from beambook.recipe._pipeline.pipeline import Pipeline
 
-__all__ = ["PARTS_FOLDER", "absolute", "check", "declared", "parse", "shared_of"]
+__all__ = ["ASKED", "OURS", "PARTS_FOLDER", "absolute", "check", "declared", "parse", "shared_of"]
 
-PARTS_FOLDER = "parts_folder"  # the one value that is ours: `after` is told where the parts are
+# Values that are ours: `after` is told where the parts are, `before` all that was given, so that
+# it can refuse what no part could work with.
+PARTS_FOLDER, ASKED = OURS = ("parts_folder", "asked_values")
 
 
 def parse(words: Iterable[str], pipeline: Pipeline) -> dict[str, Any]:
@@ -137,13 +139,13 @@ def _owner(name: str, pipeline: Pipeline) -> Recipe | None:
 
 
 def _names(recipe: Recipe) -> set[str]:
-    names = set(recipe.parameters.names) - {PARTS_FOLDER}
+    names = set(recipe.parameters.names) - {*OURS}
     return names | {name.replace("_", "-") for name in names}
 
 
 def _all(pipeline: Pipeline) -> list[str]:
     names = [name for recipe in pipeline.recipes for name in recipe.parameters.names]
-    return [name for name in dict.fromkeys(names) if name != PARTS_FOLDER]
+    return [name for name in dict.fromkeys(names) if name not in OURS]
 
 
 def _where(pipeline: Pipeline) -> str:
