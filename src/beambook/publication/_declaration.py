@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from beambook.errors import PublicationError, close_names
 from beambook.publication._author import Author
 
@@ -119,8 +121,6 @@ def read_declaration(folder: Path) -> Declaration:
         If it cannot be read, or says something that nobody understands: the key is named, and
         the closest that exists.
     """
-    import yaml
-
     path = folder / DECLARATION
     if not path.is_file():
         return Declaration()

@@ -18,7 +18,16 @@ from beambook.publication._manifest import sha256_of
 from beambook.publication._names import why_unsafe
 from beambook.publication._seal.source import Source
 
-__all__ = ["CARRIED", "Limits", "Piece", "as_piece", "pieces_of", "portable", "settled"]
+__all__ = [
+    "CARRIED",
+    "Limits",
+    "Piece",
+    "as_piece",
+    "pieces_of",
+    "portable",
+    "settled",
+    "with_what_was_read",
+]
 
 CARRIED = "data"
 HASHED = 20 << 30  # bytes that are read for checksums; at 1 GB/s twenty seconds
@@ -68,12 +77,47 @@ def pieces_of(source: Source, given: Iterable[Any], large: Iterable[Piece] = ())
         found.append(_of_folder(Path(name).name, path, target=name))
     for execution in source.executions.values():
         for each in execution.inputs:
+            if each.get("seen"):  # files that Python saw opened: `with_what_was_read`
+                continue
             path = Path(str(each.get("path", "")))
             known = [piece.base for piece in found if piece.base is not None and piece.files]
             inside = path.is_relative_to(source.root) or path.is_relative_to(execution.path)
             if path.is_absolute() and not inside and not _is_known(path, found, known):
                 found.append(_of_input(path, each))
     return _named_apart([*found, *large])
+
+
+def with_what_was_read(source: Source, pieces: list[Piece]) -> tuple[list[Piece], list[str]]:
+    """Files that executions opened: those of a proposal go with its run, others are only told.
+
+    Nobody has asked for them to leave, so nothing but what lies in the facility's folders, beside
+    data that does leave, is taken along.
+    """
+    found, notes = list(pieces), []
+    for execution in source.executions.values():
+        for entry in filter(lambda each: each.get("seen"), execution.inputs):
+            folder = Path(str(entry["path"]))
+            if folder.is_relative_to(source.root) or folder.is_relative_to(execution.path):
+                continue
+            paths = [folder / str(file["name"]) for file in entry["files"]]
+            number = next((n for n, p in enumerate(found) if _is_beside(folder, p)), None)
+            if number is None:
+                notes.append(
+                    f"{folder}: {', '.join(p.name for p in paths[:3])} was read, and stays"
+                )
+                continue
+            piece = found[number]
+            more = {str(p.relative_to(piece.base or "")): p for p in paths if p.is_file()}
+            found[number] = replace(piece, files={**piece.files, **more})
+    return found, list(dict.fromkeys(notes))
+
+
+def _is_beside(folder: Path, piece: Piece) -> bool:
+    """Whether a folder is of the proposal of a run."""
+    if piece.base is None or piece.reference.kind != "run" or not piece.files:
+        return False
+    proposal = Path(next(iter(piece.files))).parts[:3]  # INSTRUMENT/CYCLE/pPPPPPP
+    return folder.is_relative_to(piece.base.joinpath(*proposal))
 
 
 def _is_known(path: Path, found: list[Piece], bases: list[Path]) -> bool:

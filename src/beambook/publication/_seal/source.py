@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
 from beambook.errors import PublicationError, RunNotFound
 from beambook.publication._declaration import DECLARATION, Declaration, read_declaration
+from beambook.publication._manifest import sha256_of
 from beambook.publication._publication import is_publication
 from beambook.publication._seal.code import tracked_files
 from beambook.publication._seal.named import named_files, outside_files
@@ -120,8 +121,6 @@ def _of_execution(execution: Execution) -> Source:
         raise PublicationError(f"The execution {execution.id} is {execution.status}, not done")
     recipe = execution.record["recipe"]
     notebook = Path(str(recipe["path"]))
-    from beambook.publication._manifest import sha256_of
-
     if notebook.is_file() and sha256_of(notebook) == recipe.get("sha256"):
         found = _of_notebook(notebook)
         return _with(found, {notebook.name: execution})
@@ -156,15 +155,11 @@ def _of_folder(root: Path, into: Path) -> Source:
 
 
 def _with(source: Source, executions: Mapping[str, Execution]) -> Source:
-    from dataclasses import replace
-
     return replace(source, executions=executions)
 
 
 def _executed(source: Source) -> dict[str, Execution]:
     """The newest execution of each notebook, of those kept beside it, that came to its end."""
-    from beambook.publication._manifest import sha256_of
-
     found: dict[str, Execution] = {}
     here = {str((source.root / name).resolve()): name for name in source.notebooks}
     for record in _records(source):
