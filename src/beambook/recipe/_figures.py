@@ -81,6 +81,8 @@ class _Figures:
 
     def axes(self, a: Document, b: Document, where: str) -> None:
         self.tally.word(_join(where, "kind"), a.get("kind"), b.get("kind"))
+        if "place" in a and "place" in b and a["kind"] != "colour bar":
+            self.tally.word(_join(where, "place"), a["place"], b["place"])
         for name in ("title", "legend"):
             self.words(_join(where, name), a.get(name), b.get(name))
         for name in sorted({*a.get("axis", {}), *b.get("axis", {})}):

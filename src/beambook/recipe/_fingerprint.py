@@ -271,6 +271,7 @@ def _axes(axes: Any, store: Store) -> dict[str, Any]:
         "title": [_cut(title) for title in titles if title],
         "axis": {name: _axis(axes, name) for name in "xyz" if hasattr(axes, f"{name}axis")},
     }
+    described["place"] = _grid(axes)
     bar = getattr(axes, "_colorbar", None)
     if bar is not None and getattr(bar, "mappable", None) is not None:
         described["kind"] = "colour bar"
@@ -283,6 +284,15 @@ def _axes(axes: Any, store: Store) -> dict[str, Any]:
     if hasattr(axes, "elev"):
         described["view"] = [float(axes.elev), float(axes.azim)]
     return described
+
+
+def _grid(axes: Any) -> str:
+    """Where the axes are among others: ``2 × 3, 4``; empty where they were put by hand."""
+    spec = axes.get_subplotspec() if hasattr(axes, "get_subplotspec") else None
+    if spec is None:
+        return ""
+    rows, columns, first, last = spec.get_geometry()
+    return f"{rows} × {columns}, {first}" + (f" to {last}" if last not in (None, first) else "")
 
 
 def _own_artists(axes: Any) -> list[Any]:

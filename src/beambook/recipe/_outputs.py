@@ -350,17 +350,20 @@ def _same_library(a: Data, b: Data) -> bool:
 
 
 def _check_shown(a: Data, b: Data, beside: Tally, printed: Context) -> bool:
-    """Compare texts beside data; whether the HTML of tables differs, in all versions alike."""
+    """Compare texts beside data; whether what differs is another wording in no version.
+
+    That is so of the HTML of tables, and of a few words of their text if the HTML is the same.
+    """
     mime = {"result": RESULT, "table": TABLE, "values": VALUES}[beside.evidence]
     one, two = (d[mime].get("data", d[mime].get("value", d[mime])) for d in (a, b))
     if HTML in a and HTML in b:
         pages = without_elided(str(a[HTML]), str(b[HTML]), (one, two))
         compare_html(read_page(pages[0]), read_page(pages[1]), beside, printed)
-    found = beside.count > 0
+    found = beside.count
     if TEXT in a and TEXT in b and not printed.columns:
         texts = without_elided(str(a[TEXT]), str(b[TEXT]), (one, two))
         compare_texts(*texts, beside, printed)
-    return found and mime == TABLE
+    return mime == TABLE and HTML in a and (found > 0 or beside.count <= FEW)
 
 
 def _same_form(found: Difference) -> bool:
