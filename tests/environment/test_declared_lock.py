@@ -6,6 +6,7 @@ import json
 import subprocess
 import tarfile
 from dataclasses import replace
+from datetime import date
 
 import pytest
 
@@ -172,3 +173,16 @@ def test_a_python_that_is_not_here_is_an_error_or_the_closest(tmp_path):
     with pytest.raises(EnvironmentProblem, match=r"Python 3\.99 is needed"):
         declared.lock(tmp_path / "e")
     assert "alpha==2.0" in pins(declared.lock(tmp_path / "e", closest=True))
+
+
+def test_versions_of_a_day(tmp_path, monkeypatch):
+    """Of the index of this machine, as ours does not tell when a file was published."""
+    for name in ("UV_DEFAULT_INDEX", "UV_CACHE_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    declared = Declared(requirements=("six",))
+    try:
+        frozen = declared.lock(tmp_path / "e", before=date(2020, 1, 1))
+    except EnvironmentProblem as problem:
+        pytest.skip(f"no index here that tells dates: {str(problem)[:100]}")
+    assert frozen.package("six").version == "1.13.0"
+    assert frozen.package("ipykernel").version.split(".")[0] > "5"

@@ -26,7 +26,7 @@ from beambook.events import Progress, Reporter, Silent
 __all__ = ["LABEL", "image"]
 
 LABEL = "beambook-image.json"
-LEVEL = 6  # zstd
+LEVEL = 6  # zstd: 89 MB in 3.5 s of a core; 3 gives 96 in 1.5 s, 9 gives 88 in 5.2 s
 # the standard library without what needs a screen, and without its own tests
 LEFT_OUT = ("test", "tests", "idlelib", "turtledemo", "site-packages", "dist-packages")
 LEFT_OUT_FILES = ("sitecustomize.py", "usercustomize.py", "EXTERNALLY-MANAGED")
