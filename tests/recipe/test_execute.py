@@ -189,6 +189,20 @@ def test_inputs_are_found_in_loaded_modules_also_after_a_failure(run, tmp_path):
     assert "broken_reader.__beambook_inputs__" in execution.log_path.read_text()
 
 
+def test_files_that_were_opened_are_inputs_but_not_what_was_written(run, tmp_path):
+    data = tmp_path / "elsewhere"
+    data.mkdir()
+    (data / "true.csv").write_text("energy,absorbance\n1,2\n")
+    execution = run(
+        f"import json, numpy, pandas; pandas.read_csv({str(data / 'true.csv')!r})",
+        f"open({str(data / 'new.txt')!r}, 'w').write('1'); open({str(data / 'new.txt')!r}).read()",
+        "open('here.txt', 'w').write('1'); open('here.txt').read()",
+    )
+    (entry,) = execution.inputs
+    assert entry["path"] == str(data)
+    assert [file["name"] for file in entry["files"]] == ["true.csv"]
+
+
 def test_notebook_is_on_disk_after_every_cell(run):
     cell = "import json; cells = json.load(open('notebook.ipynb'))['cells']; cells[3]['outputs']"
     execution = run("print('first')", cell)

@@ -32,7 +32,7 @@ QUICK = ["--HistoryManager.enabled=False"]
 INLINE = "module://matplotlib_inline.backend_inline"
 ENDING = "__import__('_beambook_session').end()"
 OWN_PROVISIONER = "beambook-fork"
-KERNEL_SIDE = ("_session.py", "_fingerprint.py")
+KERNEL_SIDE = ("_session.py", "_fingerprint.py", "_reads.py")
 
 
 class ReadyClient(AsyncKernelClient):
@@ -259,10 +259,11 @@ def beginning(facts: Path, notebook: Path, witness: str = "") -> str:
     str
     """
     folder = Path(__file__).parent
-    session, fingerprint = (folder / name for name in KERNEL_SIDE)
+    session, fingerprint, reads = (folder / name for name in KERNEL_SIDE)
     extras = {"_beambook_witness": witness} if witness else {}
     if fingerprint.is_file():
         extras["_beambook_fingerprint"] = fingerprint.read_text(encoding="utf-8")
+    extras["_beambook_reads"] = reads.read_text(encoding="utf-8")
     arguments = (str(facts), str(notebook.parent), extras)
     code = (session.read_text(encoding="utf-8"), "<beambook>", "exec")
     return (

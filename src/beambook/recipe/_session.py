@@ -60,7 +60,7 @@ class Session:
                     found[json.dumps(entry, sort_keys=True, default=str)] = entry
             except Exception as error:
                 self.note(f"{name}.{HOOK}: {error!r}")
-        return list(found.values())
+        return each_file_once(list(found.values()))
 
     def note(self, text: str) -> None:
         """Keep a line for the log."""
@@ -88,6 +88,26 @@ class Session:
             module.install()
         except Exception as error:
             self.note(f"{name}: {error!r}")
+
+
+def each_file_once(entries: list[Any]) -> list[Any]:
+    """Without files that Python saw opened where a library tells of them, too."""
+    told = [entry for entry in entries if not _is_seen(entry)]
+    known = set()
+    for entry in filter(lambda entry: isinstance(entry, dict), told):
+        path, files = str(entry.get("path")), entry.get("files")
+        known.add(path)
+        if isinstance(files, list):
+            known.update(os.path.join(path, f["name"]) for f in files)
+    for entry in filter(_is_seen, entries):
+        files = [f for f in entry["files"] if os.path.join(entry["path"], f["name"]) not in known]
+        if files:
+            told.append({**entry, "files": files})
+    return told
+
+
+def _is_seen(entry: Any) -> bool:
+    return isinstance(entry, dict) and entry.get("seen") == "opened"
 
 
 def packages(folders: list[str]) -> dict[str, str]:
