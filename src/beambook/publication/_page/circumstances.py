@@ -74,7 +74,7 @@ def _legs(of: Verified) -> Iterator[Block]:
     """The legs side by side, and the sentence that explains them."""
     if of.pair:
         yield Paragraph(f"{of.pair}.")
-    facts = [dict(_facts(leg)) for leg in of.legs]
+    facts = [dict(_facts(leg, sealed=of.kind == "publication")) for leg in of.legs]
     names = list(dict.fromkeys(name for each in facts for name in each))
     rows: list[list[Cell]] = [[name, *(f.get(name, "—") for f in facts)] for name in names]
     several = len(of.legs) > 1
@@ -85,7 +85,7 @@ def _legs(of: Verified) -> Iterator[Block]:
     yield from _notes(of)
 
 
-def _facts(leg: Leg) -> Iterator[tuple[str, str | Mark]]:
+def _facts(leg: Leg, *, sealed: bool) -> Iterator[tuple[str, str | Mark]]:
     software = leg.software
     yield "result", Mark(leg.status)
     yield "what it is", software_phrase(leg)
@@ -97,6 +97,7 @@ def _facts(leg: Leg) -> Iterator[tuple[str, str | Mark]]:
         yield "Python", shown(software.python, 40)
     if software.packages:
         yield "packages", f"{len(software.packages)} (names and versions: verdict.json)"
+    if software.packages and sealed:
         unlike = len(software.changes)
         yield "other than sealed", count(unlike, "package") if unlike else "none"
     if software.digest:
@@ -160,6 +161,8 @@ def _times(of: Verified) -> Table:
         ["in all", duration(of.seconds)],
     ]
     rows += [
-        [f"software, {leg.name}", duration(leg.software.seconds)] for leg in of.legs if leg.ran
+        [f"software, {leg.name}", duration(leg.software.seconds)]
+        for leg in of.legs
+        if leg.software.seconds
     ]
     return Table(("", ""), rows, "", "facts")

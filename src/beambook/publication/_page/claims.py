@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -124,9 +125,12 @@ def _name(evidence: Evidence) -> str:
 def values_of(evidence: Evidence) -> tuple[str, str]:
     """The published and the new value, with as many digits as tell them apart."""
     sides = (evidence.reference, evidence.value)
-    short, whole = ([value_of(side, short=s) for side in sides] for s in (True, False))
-    kept = whole if short[0] == short[1] and whole[0] != whole[1] else short
-    return kept[0], kept[1]
+    values = [side.result.get("value") if side is not None else None for side in sides]
+    for short in (True, False):
+        one, two = (value_of(side, short=short) for side in sides)
+        if one != two or values[0] == values[1]:
+            return one, two
+    return shown(repr(values[0]), 160), shown(repr(values[1]), 160)
 
 
 def value_of(output: Output | None, *, short: bool = False) -> str:
@@ -298,7 +302,7 @@ def differences(found: Sequence[Difference], differing: int) -> Table:
             shown(each.reference, 160) or "nothing",
             shown(each.value, 160) or "nothing",
             "" if each.relative is None else f"{each.relative:.2g}",
-            shown(each.tolerance, 40),
+            shown(re.sub(r"^rtol (\S+)$", r"\1 relative", each.tolerance), 40),
         ]
         for each in found
     ]

@@ -95,8 +95,8 @@ def _lead(of: Verified, claims: Sequence[Claimed]) -> Iterator[str]:
         yield f"{said}: {shown(of.cause, 400).rstrip('.')}."
     leg = next((leg for leg in of.legs if leg.ran), None)
     if leg is not None:
-        yield _executed(leg)
         yield from _about_claims([c for c in claims if c.leg == leg.name])
+        yield _executed(leg)
     if of.pair:
         yield f"{of.pair}."
 
@@ -133,10 +133,11 @@ def _about_claims(claims: Sequence[Claimed]) -> Iterator[str]:
         return
     good = [c for c in claims if c.cell.outcome.status in ("same", "within tolerance")]
     bad = [c for c in claims if c not in good]
-    said = f"{len(good)} of the {count(len(claims), 'claim')} of the authors came out"
+    number = {0: "None", len(claims): "All"}.get(len(good), str(len(good)))
+    said = f"{number} of the {count(len(claims), 'claim')} of the authors came out"
     if bad:
         named = [f"{c.cell.outcome.where} is {c.cell.outcome.status}" for c in bad[:3]]
-        more = [f"{len(bad) - 3} more are not the same"] if len(bad) > 3 else []
+        more = [f"{len(bad) - 3} more did not come out"] if len(bad) > 3 else []
         said += f"; {listed([shown(each, 120) for each in (*named, *more)])}"
     yield f"{said}."
 

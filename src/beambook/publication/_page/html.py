@@ -27,6 +27,7 @@ from beambook.publication._page.words import MARKS
 __all__ = ["html_page"]
 
 HERE = Path(__file__).parent
+WORD = 24  # letters of a word that need not break
 LONG = re.compile(r"([/_.,:=@\-](?=\w)|\w{16}(?=\w{8}))")
 
 
@@ -117,7 +118,8 @@ def _cell(cell: Cell) -> str:
 
 def _broken(text: str) -> str:
     """Escaped, with places where paths and checksums may break."""
-    return "<wbr>".join(escape(part) for part in LONG.sub("\\1\0", text).split("\0"))
+    words = (LONG.sub("\\1\0", word) if len(word) > WORD else word for word in text.split(" "))
+    return "<wbr>".join(escape(part) for part in " ".join(words).split("\0"))
 
 
 def _sides(sides: Sides) -> str:

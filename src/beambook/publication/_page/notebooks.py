@@ -11,6 +11,7 @@ from beambook.publication._page.model import Block, Cell, Fold, Mark, Paragraph,
 from beambook.publication._page.pictures import Album
 from beambook.publication._page.words import count, duration, listed, ranges, shown
 from beambook.publication._verify.leg import CellOutcome, Leg, NotebookVerdict
+from beambook.recipe._tally import Difference
 
 __all__ = ["Details", "notebook_blocks", "overview", "tally"]
 
@@ -154,6 +155,11 @@ def _detailed(notebook: NotebookVerdict, details: Details) -> Iterator[Block]:
         yield Fold(shown(outcome.where[:1].upper() + outcome.where[1:]), outcome.status, blocks)
 
 
+def _says(difference: Difference) -> bool:
+    """Whether it tells more than the two texts beside each other."""
+    return bool(difference.where) or difference.relative is not None
+
+
 def _cell(cell: CellEvidence, album: Album) -> Iterator[Block]:
     if cell.outcome.what:
         yield Paragraph(shown(cell.outcome.what))
@@ -161,7 +167,11 @@ def _cell(cell: CellEvidence, album: Album) -> Iterator[Block]:
     for evidence in apart[:OUTPUTS_MOST]:
         yield from views(evidence, cell.outcome.heading or cell.outcome.where, album)
         verdict = evidence.verdict
-        if verdict is not None and verdict.differences and verdict.evidence != "error":
+        if (
+            verdict is not None
+            and verdict.evidence != "error"
+            and any(map(_says, verdict.differences))
+        ):
             yield differences(verdict.differences, verdict.differing)
     if len(apart) > OUTPUTS_MOST:
         yield Paragraph(

@@ -35,7 +35,7 @@ __all__ = ["pdf_bytes"]
 
 TEMPLATE = Path(__file__).with_name("page.typ")
 ROUNDS = 12
-PART = 12  # letters of a long word, after which it may break
+PART, WORD = 12, 20  # letters of a long word, after which it may break; of one that need not
 
 
 def pdf_bytes(page: Page) -> bytes:
@@ -231,7 +231,7 @@ def _breakable(text: str) -> str:
     """Long words (paths, checksums) may break after each few characters."""
     parts = []
     for word in text.split(" "):
-        cuts = range(0, len(word), PART) if len(word) > PART + 4 else (0,)
-        size = PART if len(word) > PART + 4 else len(word)
+        cuts = range(0, len(word), PART) if len(word) > WORD else (0,)
+        size = PART if len(word) > WORD else len(word)
         parts.append("\u200b".join(word[i : i + size] for i in cuts))
     return " ".join(parts)
