@@ -438,7 +438,8 @@ def test_passwords_go_to_their_own_host_and_into_no_file(monkeypatch, tmp_path):
     }
 
 
-def test_what_is_not_in_order_is_said(venv, tmp_path):
+def test_what_is_not_in_order_is_said(venv, tmp_path, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "lib"))
     site = next(venv.folder.rglob("site-packages"))
     (site / "mytools.py").write_text("answer = 42\n")
     shutil.copytree(site / "alpha-1.0.dist-info", site / "alpha-0.9.dist-info")
@@ -447,9 +448,10 @@ def test_what_is_not_in_order_is_said(venv, tmp_path):
     (site / "~eta-1.0.dist-info").mkdir()
     frozen = capture(venv.python, into=tmp_path / "e")
     notes = "\n".join(frozen.notes)
-    for said in ("mytools.py", "0.9", "~eta-1.0.dist-info is damaged"):
+    for said in ("mytools.py", "0.9", "~eta-1.0.dist-info is damaged", "PYTHONPATH"):
         assert said in notes
     assert "alpha/" not in notes
+    assert str(tmp_path) not in notes
 
 
 def test_a_version_that_is_none_is_said_and_stops_nothing(venv, index, tmp_path):

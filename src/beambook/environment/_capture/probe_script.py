@@ -109,7 +109,8 @@ def found() -> dict[str, Any]:
         folders.insert(0, os.path.realpath(own))
     known, odd = packages()
     standard = os.path.realpath(sysconfig.get_path("stdlib"))
-    prefixes = sorted({os.path.realpath(p) for p in (sys.prefix, sys.base_prefix)})
+    places = [sys.prefix, sys.base_prefix] + ([site.getuserbase()] if own else [])
+    prefixes = sorted({os.path.realpath(place) for place in places})
     return {
         "python": ".".join(map(str, sys.version_info[:3])),
         "implementation": sys.implementation.name,
