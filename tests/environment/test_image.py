@@ -79,6 +79,7 @@ def _can_write(root: Path) -> bool:
 
 
 @needs_fuse
+@pytest.mark.skipif(not shutil.which("setpriv"), reason="setpriv is not installed")
 def test_a_killed_process_leaves_no_mount(frozen):
     code = (
         "import sys, time; from beambook.environment import Environment, mounted\n"

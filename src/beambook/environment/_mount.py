@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import ctypes
 import hashlib
 import json
 import os
 import shutil
-import signal
 import subprocess
 import tempfile
 import time
@@ -27,7 +25,6 @@ __all__ = ["mounted"]
 
 PATIENCE_S = 10.0
 MOST_BYTES, MOST_FILES = 100 * 10**9, 2_000_000
-PR_SET_PDEATHSIG = 1
 
 
 @contextmanager
@@ -102,9 +99,11 @@ def _why_not_fuse() -> str:
 def _mount(image: Path) -> tuple[subprocess.Popen[str] | None, Path, str]:
     """A mount of its own process, which ends with this one; else why there is none."""
     root = Path(tempfile.mkdtemp(prefix="beambook-image-"))
+    # a killed caller leaves no mount
+    ending = ["setpriv", "--pdeathsig", "TERM"] if shutil.which("setpriv") else []
     command = ["squashfuse", "-f", "-o", "ro,nosuid,nodev", str(image.absolute()), str(root)]
     process = subprocess.Popen(  # noqa: S603 the mounter, arguments as a list
-        command, stderr=subprocess.PIPE, text=True, preexec_fn=_end_with_parent
+        [*ending, *command], stderr=subprocess.PIPE, text=True
     )
     until = time.monotonic() + PATIENCE_S
     while time.monotonic() < until and process.poll() is None:
@@ -116,11 +115,6 @@ def _mount(image: Path) -> tuple[subprocess.Popen[str] | None, Path, str]:
         said = " ".join(process.stderr.read().split())[-200:] or "squashfuse ended"
     _unmount(process, root)
     return None, Path(), said
-
-
-def _end_with_parent() -> None:
-    """In the child: a killed caller leaves no mount."""
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def _unmount(process: subprocess.Popen[str], root: Path) -> None:
@@ -136,8 +130,7 @@ def _unmount(process: subprocess.Popen[str], root: Path) -> None:
         tools = (("fusermount3", "-uz"), ("fusermount", "-uz"), ("umount", "-l"))
         found = next((tool for tool in tools if shutil.which(tool[0])), tools[-1])
         subprocess.run([*found, str(root)], capture_output=True, check=False)  # noqa: S603
-    with_nothing_in_it = not os.path.ismount(root) and root.exists()
-    if with_nothing_in_it:
+    if root.exists() and not os.path.ismount(root):
         root.rmdir()
 
 

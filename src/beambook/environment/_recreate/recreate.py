@@ -141,6 +141,8 @@ class _Building:
         python = make_venv(base.path, tree)
         tell()
         how, of_packages = install(self.environment, python, offline=self.offline)
+        absent = [p.pin for p in self.environment.packages if p.origin == "absent"]
+        lacking = (f"could not be frozen, so is not there: {', '.join(absent)}",) if absent else ()
         tell()
         if self.compiled:
             compile_bytecode(python, tree)
@@ -148,7 +150,7 @@ class _Building:
         real = base.path.resolve()
         return {
             "how": how,
-            "notes": [*of_python, *of_packages],
+            "notes": [*of_python, *of_packages, *lacking],
             "python": base.version,
             "base": {"path": str(real), "sha256": _checksum(real)},
         }
