@@ -59,6 +59,23 @@ def test_the_notebook_before_fails_at_once(beambook, toys):
     assert answer.json["status"] == "failed"
     assert "no raw data" in answer.json["problems"][0]
     assert not list(Path("executions").glob("*/batch"))
+    (page,) = Path("executions").glob("*/report.html")
+    assert "no raw data" in page.read_text()
+
+
+def test_what_was_stopped_has_a_report_too(beambook, toys, tmp_path):
+    values = ["run=3", "modules=0-1", "seconds=0.4", "fail=hang-1", f"flags={tmp_path}"]
+    words = [sys.executable, "-m", "beambook", "run", str(toys), *values, "--at-once", "2"]
+    process = subprocess.Popen(words, stderr=subprocess.PIPE, text=True)
+    wait_for(lambda: (tmp_path / "hang-1").exists() and [*tmp_path.glob("**/CORR-0.json")])
+    os.kill(process.pid, signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    (hint,) = [line for line in err.splitlines() if "beambook report" in line]
+    name = hint.split()[3]
+    assert beambook("report", name).code == 0
+    page = (tmp_path / "executions" / name / "report.html").read_text()
+    assert "1 of 2 parts done" in page
 
 
 @pytest.mark.parametrize(
@@ -136,10 +153,7 @@ def test_an_interrupt_says_whether_the_work_goes_on(toys, site, tmp_path, monkey
     values = ["run=3", "modules=0", "fail=hang-0", f"flags={tmp_path}"]
     words = [sys.executable, "-m", "beambook", "run", str(toys), *values, "--on", "slurm"]
     process = subprocess.Popen(words, stderr=subprocess.PIPE, text=True)
-    until = time.monotonic() + 60
-    while not (tmp_path / "hang-0").exists():
-        assert time.monotonic() < until
-        time.sleep(0.1)
+    wait_for((tmp_path / "hang-0").exists)
     os.kill(process.pid, signal.SIGINT)
     _, err = process.communicate(timeout=30)
     assert process.returncode == 130
@@ -149,3 +163,10 @@ def test_an_interrupt_says_whether_the_work_goes_on(toys, site, tmp_path, monkey
     subprocess.run([sys.executable, "-m", "beambook", "stop", folder.name], check=True)
     record = json.loads((folder / "pipeline.json").read_text())
     assert record["on"] == "slurm"
+
+
+def wait_for(condition, seconds=60.0):
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until, "it never happened"
+        time.sleep(0.1)

@@ -122,7 +122,8 @@ def _interrupted(performance: Performance) -> int:
     """Say what Ctrl-C has ended, and what not."""
     goes_on = performance.asked.on != "local"
     told = "The work goes on" if goes_on else "Stopped; what is done stays done"
-    hints = _next(performance.id) if goes_on else _next(performance.id)[1:2]
+    report = f"beambook report {performance.id} --pdf   what there is until now"
+    hints = _next(performance.id) if goes_on else (_next(performance.id)[1], report)
     click.echo(f"beambook: {told}", err=True)
     for hint in hints:
         click.echo(f"  → {hint}", err=True)

@@ -20,7 +20,7 @@ from beambook.recipe._pipeline.recorded import decoded
 from beambook.recipe._pipeline.stage import Stage
 from beambook.recipe._pipeline.submit import chosen, group, submit
 from beambook.recipe._pipeline.values import ASKED, absolute, declared, shared_of
-from beambook.recipe._pipeline.work import execute_step, finish
+from beambook.recipe._pipeline.work import execute_step, finish, write_report
 from beambook.recipe._recipe import Recipe
 
 __all__ = ["perform", "resume"]
@@ -185,6 +185,8 @@ def _go_on(
     """Do what is not done yet."""
     performance = _with_parts(performance, reporter)
     if performance.asked.error:
+        if not performance.asked.refused:  # a mistake is a line; what failed is to be looked into
+            write_report(performance)
         return performance
     if not performance.asked.parts:
         finish(performance.path)  # there is nothing to wait for: what comes after says so

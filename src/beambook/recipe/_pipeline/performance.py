@@ -268,7 +268,9 @@ class Performance(Described):
                 f"beambook run --resume {self.id}   once the data is there",
             )
         if status in ("failed", "killed"):
-            return (f"beambook run --resume {self.id}   only what is not done",)
+            hint = f"beambook run --resume {self.id}   only what is not done"
+            reported = (self.path / "report.html").is_file()
+            return (hint,) if reported else (hint, f"beambook report {self.id} --pdf")
         if status in ("queued", "running"):
             return (f"beambook show {self.id}", f"beambook stop {self.id}")
         return ()

@@ -18,7 +18,7 @@ from beambook.recipe._pipeline.values import PARTS_FOLDER, declared
 from beambook.recipe._recipe import Recipe
 from beambook.recipe._report import Report
 
-__all__ = ["execute_parts", "execute_step", "finish"]
+__all__ = ["execute_parts", "execute_step", "finish", "write_report"]
 
 ATTEMPTS = 3
 PASSING = ("SIGKILL", "SIGTERM", "SIGHUP", "SIGBUS")  # of a machine's making, not the notebook's
