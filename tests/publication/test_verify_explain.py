@@ -179,6 +179,40 @@ def test_an_error_that_was_published_is_compared(tmp_path):
     assert judged("a", done, tmp_path / "reference.ipynb").cells[0].status == "same"
 
 
+@pytest.mark.parametrize(
+    ("source", "printed", "status", "said"),
+    [
+        ("!pip install a", "Collecting a", "not comparable", "installs software"),
+        ("# need this\n%pip -q install a b\n!{sys.executable} -m pip install c", "ok",
+         "not comparable", "installs software"),
+        ("!pip install a\nprint(f())", "2", "different", "instead of"),
+        ("!dot -V", "/usr/bin/sh: 1: dot: not found", "missing software", "'dot'"),
+        ("%%bash\ndot -V", "bash: line 1: dot: command not found", "missing software", "'dot'"),
+    ],
+    ids=range(5),
+)  # fmt: skip
+def test_commands_are_told_from_results(tmp_path, source, printed, status, said):
+    stored = new_output("stream", text="1 of the author's\n")
+    cell = new_code_cell(source, outputs=[stored], execution_count=1)
+    nbformat.write(new_notebook(cells=[cell]), tmp_path / "reference.ipynb")
+    run = executed(tmp_path / "run", source, new_output("stream", text=printed), ran="done")
+    (found,) = judged("a", run, tmp_path / "reference.ipynb").cells
+    assert found.status == status
+    assert said in found.what
+
+
+def test_a_notebook_of_python_2_lacks_software(tmp_path):
+    cell = new_code_cell("print 1", outputs=[new_output("stream", text="1")], execution_count=1)
+    book = new_notebook(
+        cells=[cell], metadata={"language_info": {"name": "python", "version": "2.7.12"}}
+    )
+    nbformat.write(book, tmp_path / "reference.ipynb")
+    run = executed(tmp_path / "run", "print 1", error("SyntaxError", "Missing parentheses"))
+    found = judged("a", run, tmp_path / "reference.ipynb")
+    assert found.cells[0].status == "missing software"
+    assert "Python 2" in found.cause
+
+
 def test_what_was_never_executed_cannot_be_verified(tmp_path):
     nbformat.write(new_notebook(cells=[new_code_cell("1")]), tmp_path / "reference.ipynb")
     found = judged("a", executed(tmp_path / "run", "1", ran="done"), tmp_path / "reference.ipynb")

@@ -14,6 +14,7 @@ __all__ = [
     "has_error",
     "is_skipped",
     "language_of",
+    "python_of",
     "read_json",
     "source_of",
     "tags_of",
@@ -67,6 +68,13 @@ def language_of(path: Path) -> str:
         if isinstance(found, dict) and isinstance(found.get(key), str) and found[key]:
             return str(found[key]).lower()
     return "python"
+
+
+def python_of(path: Path) -> str:
+    """The Python that the stored outputs are from: ``2.7.12``; empty when nobody says."""
+    metadata = read_json(path).get("metadata")
+    said = metadata.get("language_info") if isinstance(metadata, dict) else None
+    return str(said.get("version") or "") if isinstance(said, dict) else ""
 
 
 def source_of(cell: Mapping[str, Any]) -> str:

@@ -14,7 +14,14 @@ from beambook.publication._verify.leg import (
     CellStatus,
     NotebookVerdict,
 )
-from beambook.publication._verify.notebook import code_cells, has_error, tags_of, was_executed
+from beambook.publication._verify.notebook import (
+    code_cells,
+    has_error,
+    python_of,
+    source_of,
+    tags_of,
+    was_executed,
+)
 from beambook.recipe import Execution, Verdict, compare
 from beambook.recipe._verdict import CellVerdict
 
@@ -34,6 +41,12 @@ _REASONS = tuple(
         ("FileNotFoundError", "if that is data, give --data"),
     )
 )
+_INSTALL = re.compile(
+    r"[!%]\s*(?:\S*python\S*|\{sys\.executable\})?\s*(?:-m\s+)?"
+    r"(?:pip3?|conda|mamba|apt|apt-get|uv pip)\s+(?:-\S+\s+)*(?:install|update|upgrade)\b"
+)
+_NO_COMMAND = re.compile(r"\b(?:ba|da|z)?sh: (?:line )?\d+: (\S+?): (?:command )?not found")
+_OF_PYTHON_2 = "of Python 2, which is not here"
 _NO_PROGRAM = re.compile(r"No such file or directory: '([\w.+-]+)'$")
 WHAT_MOST = 300
 SHOWN = 5
@@ -119,7 +132,7 @@ def _status(cells: tuple[CellOutcome, ...], verdict: Verdict | None, problem: st
     found = {cell.status for cell in cells}
     if "missing software" in found or verdict is None or problem.startswith(NOTHING_STORED):
         return "not verified"
-    if found & {"different", "error"}:
+    if "different" in found or ("error" in found and not problem):
         return "different"
     if problem or verdict.status == "not comparable":
         return "not verified"
@@ -132,12 +145,14 @@ def _outcomes(
     compared = {cell.number: cell for cell in verdict.cells} if verdict is not None else {}
     expected = {n for n, _, cell in code_cells(reference) if has_error(cell)}
     sources = {n: cell for n, _, cell in code_cells(execution.notebook_path)}
+    old = python_of(reference).startswith("2")
     outcomes = []
     for run in execution.cells:
         number = run.index + 1
-        cell = compared.get(number)
-        status, what = _cell(run.status, sources.get(number, {}), cell, expected=number in expected)
-        names = {output.name for output in cell.outputs} if cell is not None else set()
+        source, cell = sources.get(number, {}), compared.get(number)
+        status, what = _cell(run.status, source, cell, expected=number in expected)
+        if old and status == "error" and "SyntaxError" in what:
+            status, what = "missing software", f"{what} (the notebook is {_OF_PYTHON_2})"
         outcomes.append(
             CellOutcome(
                 number=number,
@@ -145,12 +160,19 @@ def _outcomes(
                 status=status,
                 what=plain(what)[:WHAT_MOST],
                 evidence=cell.evidence if cell is not None else "",
-                claim="claim" in tags_of(sources.get(number, {}))
-                or (cell is not None and cell.claim)
-                or bool(claims & ({number} | names)),
+                claim=_is_claim(number, source, cell, claims),
             )
         )
     return tuple(outcomes)
+
+
+def _is_claim(
+    number: int, source: Mapping[str, Any], cell: CellVerdict | None, claims: frozenset[Any]
+) -> bool:
+    """By its tag, by a result that it records, or because the publication says so."""
+    if "claim" in tags_of(source) or number in claims:
+        return True
+    return cell is not None and (cell.claim or any(out.name in claims for out in cell.outputs))
 
 
 def _cell(
@@ -164,7 +186,18 @@ def _cell(
         return _error(cell)
     if compared is None:
         return ("not reached" if ran == "skipped" else "no output"), ""
-    return compared.status, compared.line()
+    if _only_installs(source_of(cell)):
+        return "not comparable", "it installs software: what that prints is no result"
+    line = compared.line()
+    if compared.status == "different" and (match := _NO_COMMAND.search(line)):
+        return "missing software", f"the program {match[1]!r} is not here"
+    return compared.status, line
+
+
+def _only_installs(source: str) -> bool:
+    lines = [line.strip() for line in source.splitlines()]
+    told = [line for line in lines if line and not line.startswith("#")]
+    return bool(told) and all(_INSTALL.match(line) for line in told)
 
 
 def _error(cell: Mapping[str, Any]) -> tuple[CellStatus, str]:
