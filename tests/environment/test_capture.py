@@ -476,3 +476,18 @@ def test_a_pylock_that_says_something_else_is_named(frozen, old, new):
     assert old in text
     frozen.pylock.write_text(text.replace(old, new, 1))
     assert any("pylock.toml says something else of alpha" in line for line in frozen.damaged())
+
+
+def test_many_packages_that_no_index_has_are_found_among_many(index, new_venv, tmp_path):
+    names = [f"pack{number:02}" for number in range(20)]
+    for name in names:
+        index.add(name, "1.0")
+    made = new_venv()
+    made.install(*(f"{name}==1.0" for name in names))
+    gone = {"pack03", "pack04", "pack19"}
+    for name in gone:
+        for file in index.folder(name).iterdir():
+            file.unlink()
+    frozen = capture(made.python, into=tmp_path / "e")
+    assert {p.name for p in frozen.packages if p.origin == "wheel"} == gone
+    assert [p.name for p in frozen.packages] == names

@@ -6,6 +6,7 @@ import re
 import tempfile
 import tomllib
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -17,6 +18,8 @@ from beambook.errors import EnvironmentProblem
 
 __all__ = ["Locked", "lock"]
 
+PART = 16  # packages that are asked for together when some are missing
+AT_ONCE = 4
 _PIN = re.compile(r"^([A-Za-z0-9._-]+)==(\S+)", re.MULTILINE)
 _HASH = re.compile(r"--hash=(\S+)")
 _UNKNOWN = re.compile(
@@ -85,20 +88,41 @@ def lock(packages: Sequence[Pinned], python: Path) -> Locked:
     """
     pins = {package.name: package.pin for package in packages if is_version(package.version)}
     missing = [package.name for package in packages if package.name not in pins]
-    while pins:
+    try:
+        return _compiled(pins, python, missing)
+    except EnvironmentProblem as error:
+        if not _named(str(error), pins):
+            raise
+    # uv names one package that is missing and ends; a conda environment can have many of them
+    names = sorted(pins)
+    parts = [{n: pins[n] for n in names[i : i + PART]} for i in range(0, len(names), PART)]
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        for gone in pool.map(lambda part: _missing(part, python), parts):
+            missing += gone
+    kept = {name: pin for name, pin in pins.items() if name not in missing}
+    return _compiled(kept, python, missing)
+
+
+def _missing(pins: Mapping[str, str], python: Path) -> list[str]:
+    """Those that no index has."""
+    left, missing = dict(pins), list[str]()
+    while left:
         try:
-            return _compiled(pins, python, missing)
+            _compiled(left, python, ())
+            break
         except EnvironmentProblem as error:
-            gone = _named(str(error), pins)
+            gone = _named(str(error), left)
             if not gone:
                 raise
             missing += gone
-            for name in gone:
-                del pins[name]
-    return Locked({}, {}, tuple(sorted(missing)))
+            left = {name: pin for name, pin in left.items() if name not in gone}
+    return missing
 
 
 def _compiled(pins: Mapping[str, str], python: Path, missing: Sequence[str]) -> Locked:
+    """What the index has for these pins, in uv's two forms."""
+    if not pins:
+        return Locked({}, {}, tuple(sorted(missing)))
     with tempfile.TemporaryDirectory(prefix="beambook-lock-") as folder:
         wanted, exact, files = (Path(folder) / n for n in ("in.txt", "out.txt", "pylock.toml"))
         wanted.write_text("".join(f"{pin}\n" for pin in pins.values()), encoding="utf-8")
@@ -109,7 +133,8 @@ def _compiled(pins: Mapping[str, str], python: Path, missing: Sequence[str]) -> 
             run_uv(*more, wanted, what=what, hint=hint, cwd=Path(folder))
         hashes = _hashes(exact.read_text(encoding="utf-8"))
         entries = tomllib.loads(files.read_text(encoding="utf-8"))["packages"]
-    return Locked(hashes, {canonical(e["name"]): _entry(e) for e in entries}, tuple(missing))
+    known = {canonical(entry["name"]): _entry(entry) for entry in entries}
+    return Locked(hashes, known, tuple(sorted(missing)))
 
 
 def _hashes(text: str) -> dict[str, tuple[str, ...]]:

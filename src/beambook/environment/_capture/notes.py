@@ -48,8 +48,8 @@ def notes_on(probed: Probed, packages: Sequence[Package], missing: Sequence[str]
     folders = [p for p in probed.outside if not any(p.is_relative_to(f) for f in known)]
     if folders:
         yield f"{len(folders)} folder(s) outside of the environment are imported from, not frozen"
-    if folders := [f for f in os.environ.get("PYTHONPATH", "").split(os.pathsep) if f]:
-        yield f"PYTHONPATH is set here: its {len(folders)} folder(s) are not frozen"
+    if stated := [f for f in os.environ.get("PYTHONPATH", "").split(os.pathsep) if f]:
+        yield f"PYTHONPATH is set here: its {len(stated)} folder(s) are not frozen"
     if missing:
         yield f"Libraries that are asked for and not found: {_few(missing)}"
 
