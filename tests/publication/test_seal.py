@@ -199,6 +199,14 @@ def git(folder, *words):
     subprocess.run(["git", "-C", folder, *words], check=True, env=env)
 
 
+def empty_environment(folder):
+    folder.mkdir(exist_ok=True)
+    empty = Environment(folder, "3.11.7", "cpython", "linux-x86_64, glibc 2.36", ())
+    (folder / "environment.json").write_text(json.dumps(empty.to_json()))
+    (folder / "requirements.txt").write_text(requirements(()))
+    return folder
+
+
 class TestExecutions:
     def test_execution_beside_the_notebooks_is_the_reference(self, paper, tmp_path):
         source = paper / "2-make.ipynb"
@@ -229,6 +237,10 @@ class TestExecutions:
         assert "reference/2-make-files/users" not in book.outputs
         direct = sealed(execution.path, tmp_path / "direct", date=None, allow=["path"])
         assert direct.notebooks[0].values == book.values
+        # Software that lacks what the notebook was executed with is sealed, but not in silence.
+        frozen = empty_environment(tmp_path / "frozen")
+        lacking = sealed(paper, tmp_path / "lacking", environment=frozen, allow=["path"])
+        assert any("2-make.ipynb was executed with ipython" in note for note in lacking.notes)
         # A notebook that was changed since is not sealed with outputs that it did not make.
         notebook(source, "slope = 0.25", outputs=False)
         changed = sealed(paper, tmp_path / "out2", allow=["path"])
@@ -412,9 +424,7 @@ def test_software_of_the_notebooks_goes_along(paper, tmp_path):
     frozen.mkdir()
     with pytest.raises(PublicationError, match="neither a frozen environment nor a Python"):
         sealed(paper, tmp_path / "out", environment=Path(frozen))
-    empty = Environment(frozen, "3.11.7", "cpython", "linux-x86_64, glibc 2.36", ())
-    (frozen / "environment.json").write_text(json.dumps(empty.to_json()))
-    (frozen / "requirements.txt").write_text(requirements(()))
+    empty_environment(frozen)
     shutil.copytree(frozen, paper / "environment")
     beside = sealed(paper, tmp_path / "beside", environment=None)
     assert not (beside.work / "environment").exists()

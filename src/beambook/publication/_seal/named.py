@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-__all__ = ["named_files", "outside_files"]
+__all__ = ["imported_modules", "named_files", "outside_files"]
 
 PATH_MOST = 400
 MOST_FILES = 1000
@@ -37,6 +37,11 @@ def named_files(start: Path, root: Path) -> set[str]:
         found |= fresh
         open_ends += [each for each in fresh if each.suffix in (".py", ".ipynb")]
     return {str(path.relative_to(root)) for path in found}
+
+
+def imported_modules(start: Path) -> set[str]:
+    """Names of the modules that a notebook or module imports, without what is below them."""
+    return {name.partition(".")[0] for name in _modules(_source(start)) if name}
 
 
 def outside_files(start: Path, root: Path) -> list[str]:

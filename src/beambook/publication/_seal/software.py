@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from beambook.environment import Environment, capture, fetch_wheels
 from beambook.errors import PublicationError
 from beambook.events import Reporter
+from beambook.publication._seal.named import imported_modules
 from beambook.publication._seal.source import Source
 from beambook.recipe import Execution
 
@@ -68,7 +70,8 @@ def sealed_software(
     else:
         python = _python(wanted, source.executions.values())
         environment = capture(python, into=into, wheels=wheels, reporter=reporter)
-    return _document(environment, into), list(environment.notes)
+    notes = [*environment.notes, *_disagreements(environment, source)]
+    return _document(environment, into), notes
 
 
 def _is_frozen(wanted: Any) -> bool:
@@ -88,6 +91,26 @@ def _python(wanted: Any, executions: Iterable[Execution]) -> Path:
     used = [str(each.record.get("kernel", {}).get("executable") or "") for each in executions]
     there = [Path(each) for each in dict.fromkeys(used) if each and Path(each).is_file()]
     return there[0] if there else Path(sys.executable)
+
+
+def _disagreements(environment: Environment, source: Source) -> Iterator[str]:
+    """Packages that a notebook imports and was executed with, which the sealed software has not.
+
+    Only those whose package is called as their module is: of the others nobody can be sure.
+    """
+    sealed = {_canonical(package.name): package.version for package in environment.packages}
+    for name, execution in source.executions.items():
+        had = execution.record.get("kernel", {}).get("packages") or {}
+        used = {_canonical(module) for module in imported_modules(source.path(name))}
+        for package, version in had.items():
+            key = _canonical(str(package))
+            if key in used and sealed.get(key) != version:
+                has = f"has {sealed[key]}" if key in sealed else "has not"
+                yield f"{name} was executed with {package} {version}; the sealed software {has}"
+
+
+def _canonical(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def _document(environment: Environment, folder: Path) -> dict[str, Any]:
