@@ -385,11 +385,13 @@ def test_figures_come_out_whatever_the_shell_has_set(run, monkeypatch):
 
 
 def test_nothing_is_left_behind(run):
-    kernel_folders = set(Path("/tmp").glob("bb-*"))
-    execution = run("import subprocess\nprint(subprocess.Popen(['sleep', '600']).pid)")
-    child = int(texts(execution))
-    assert not psutil.pid_exists(child) or psutil.Process(child).status() == "zombie"
-    assert set(Path("/tmp").glob("bb-*")) <= kernel_folders
+    execution = run(
+        "import subprocess\nprint(subprocess.Popen(['sleep', '600']).pid)\n"
+        "from ipykernel.connect import get_connection_file\nprint(get_connection_file())"
+    )
+    child, connection = texts(execution).splitlines()
+    assert not psutil.pid_exists(int(child)) or psutil.Process(int(child)).status() == "zombie"
+    assert not Path(connection).parent.exists()
     assert "Thread-" not in " ".join(t.name for t in threading.enumerate() if t.name == "beambook")
 
 

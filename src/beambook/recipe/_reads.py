@@ -11,7 +11,8 @@ import sys
 from typing import Any
 
 MOST = 1000
-CODE = (".py", ".pyc", ".pyi", ".so", ".pth", ".ipynb", ".nbc", ".nbi")
+# Code, and what is kept of it or of data to be faster.
+CODE = (".py", ".pyc", ".pyi", ".so", ".pth", ".ipynb", ".nbc", ".nbi", ".index")
 SYSTEM = ("/proc", "/sys", "/dev", "/etc", "/usr", "/lib", "/bin", "/sbin", "/run", "/var/lib")
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 _read: dict[str, None] = {}
