@@ -50,7 +50,7 @@ def asked_by(path: Path) -> Asked:
     try:
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
             texts = _texts(data) if data[:4] == MAGIC else []
-    except (OSError, ValueError, struct.error, IndexError):
+    except (OSError, ValueError, IndexError, OverflowError, struct.error):
         return Asked()
     own = str(path.resolve().parent)
     stated = [text for tag, text in texts if tag in (RPATH, RUNPATH)]
