@@ -29,7 +29,9 @@ from .conftest import make_venv, project, serving
 @pytest.fixture(scope="module", autouse=True)
 def index(tmp_path_factory):
     with serving(tmp_path_factory.mktemp("served")) as index:
+        index.add("ipykernel", "5.0")
         index.add("ipykernel", "6.0")
+        index.add("matplotlib_inline", "0.1.7")
         for version in ("1.0", "1.5", "2.0"):
             index.add("alpha", version)
             index.add("beta", version, requires=["alpha"])
@@ -57,6 +59,12 @@ def test_versions_that_satisfy_what_is_declared(tmp_path):
 def test_constraints_hold_for_what_comes_with_it(tmp_path):
     declared = Declared(requirements=("beta",), constraints=("alpha==1.0", "unused==9"))
     assert pins(declared.lock(tmp_path / "e")) == ["alpha==1.0", "beta==2.0", "ipykernel==6.0"]
+
+
+def test_an_old_kernel_gets_what_figures_need(tmp_path):
+    frozen = Declared(requirements=("ipykernel<6",)).lock(tmp_path / "e")
+    assert pins(frozen) == ["ipykernel==5.0", "matplotlib-inline==0.1.7"]
+    assert frozen.notes == ("matplotlib-inline was added: figures need it",)
 
 
 def test_newest_forgets_versions(tmp_path):

@@ -126,7 +126,7 @@ def test_an_edit_that_keeps_size_and_time_is_found_and_made_anew(full, cache):
     assert recreate(full, cache=cache, offline=True).how == "cache"
 
 
-@pytest.mark.parametrize("what", ["missing", "added", "list", "record"])
+@pytest.mark.parametrize("what", ["missing", "added", "list", "record", "json"])
 def test_what_is_not_as_it_was_made_is_made_anew(what, full, cache):
     place = slot(cache)
     package = next(place.rglob("alpha"))
@@ -138,7 +138,7 @@ def test_what_is_not_as_it_was_made_is_made_anew(what, full, cache):
     elif what == "list":
         (place / "files.txt").write_text("")
     else:
-        (place / "recreated.json").write_text("{}")
+        (place / "recreated.json").write_text("{}" if what == "record" else "[1]")
     assert recreate(full, cache=cache, offline=True).how == "wheels"
     assert not list(slot(cache).rglob("evil.py"))
 

@@ -64,7 +64,7 @@ class Builder:
 
     def __init__(self, python: Interpreter, *, anywhere: bool) -> None:
         self.work = Path(tempfile.mkdtemp(prefix="beambook-build-"))
-        self._python = python
+        self.python = python
         self._box = sandbox(self.work, network=True, plain=anywhere)
         self.possible = anywhere or self._box.confines
         self.kind = self._box.kind
@@ -84,7 +84,7 @@ class Builder:
         private = Path(tempfile.mkdtemp(prefix="private-", dir=self.work))
         program = find_uv_bin()
         words = [program, "--no-progress", "--color", "never", *map(str, arguments)]
-        seen = [*folders_of(Path(program)), *folders_of(self._python.path)]
+        seen = [*folders_of(Path(program)), *folders_of(self.python.path)]
         command = self._box.argv(words, cwd=self.work, private=private, readable=seen)
         env = {**self._box.env(private), **_passed(), "UV_CACHE_DIR": str(self.work / "cache")}
         try:
@@ -137,7 +137,7 @@ class Builder:
 
     def _built(self, package: Package, source: Path, into: Path, options: Sequence[str]) -> Package:
         out = Path(tempfile.mkdtemp(prefix="out-", dir=self.work))
-        words = ("build", "-q", "--wheel", "--python", self._python.path, "--out-dir", out)
+        words = ("build", "-q", "--wheel", "--python", self.python.path, "--out-dir", out)
         self.uv(*words, *options, source, what=f"build {package.pin}")
         made = [path for path in out.iterdir() if _is_wheel_of(package, path)]
         if len(made) != 1:

@@ -23,9 +23,12 @@ from beambook.environment._environment import WHEELS, Environment
 from beambook.environment._package import Package
 from beambook.environment._recreate.interpreters import Interpreter
 from beambook.environment._write import fresh_folder, write_lock
+from beambook.errors import EnvironmentProblem
 from beambook.events import Progress, Reporter, Silent
 
 __all__ = ["freeze"]
+
+INLINE = "matplotlib-inline"
 
 
 def freeze(wanted: Wanted, into: Path, *, reporter: Reporter | None = None) -> Environment:
@@ -42,7 +45,7 @@ def freeze(wanted: Wanted, into: Path, *, reporter: Reporter | None = None) -> E
     python, notes = choose_python(wanted)
     asked, added = with_kernel(wanted)
     with closing(Builder(python, anywhere=wanted.build)) as builder, fresh_folder(into) as folder:
-        found = resolve(wanted, asked, python, builder)
+        found = _with_figures(resolve(wanted, asked, python, builder), wanted, asked, builder)
         count = f"{len(found.pins)} packages"
         tell(Progress("lock", 1, 3, count, time.perf_counter() - begin))
         own = {package.name for package in wanted.carried}
@@ -65,6 +68,20 @@ def freeze(wanted: Wanted, into: Path, *, reporter: Reporter | None = None) -> E
         write_lock(environment, locked.files)
     tell(Progress("lock", 3, 3, "", time.perf_counter() - begin))
     return replace(environment, path=into)
+
+
+def _with_figures(
+    found: Resolution, wanted: Wanted, asked: list[str], builder: Builder
+) -> Resolution:
+    """The same with matplotlib-inline, by which kernels are started; ipykernel has it since 6."""
+    versions = {pin.name: pin.version for pin in found.pins}
+    if INLINE in versions or not versions.get("ipykernel", "6").startswith(("4.", "5.")):
+        return found
+    try:
+        again = resolve(wanted, [*asked, INLINE], builder.python, builder)
+    except EnvironmentProblem:
+        return found
+    return replace(again, lost=(*again.lost, f"{INLINE} was added: figures need it"))
 
 
 def _only_sources(pins: Sequence[Pin], locked: Locked) -> list[Pin]:

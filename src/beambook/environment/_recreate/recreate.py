@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import time
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -126,31 +127,32 @@ class _Building:
     closest: bool
     compiled: bool
 
+    began: float = field(default_factory=time.perf_counter)
+
     def __call__(self, tree: Path) -> dict[str, Any]:
         """Fill `tree`; what is to note of it."""
-        begin = time.perf_counter()
-        for_steps = iter(enumerate(STEPS))
-
-        def tell() -> None:
-            done, label = next(for_steps)
-            task, seconds = "environment", time.perf_counter() - begin
-            self.reporter(Progress(task, done, len(STEPS), label, seconds))
-
-        tell()
+        self._tell(0)
         base, of_python = find_python(self.environment.python, closest=self.closest)
         python = make_venv(base.path, tree)
-        tell()
+        self._tell(1)
         how, of_packages = install(self.environment, python, offline=self.offline)
-        absent = [p.pin for p in self.environment.packages if p.origin == "absent"]
-        lacking = (f"could not be frozen, so is not there: {', '.join(absent)}",) if absent else ()
-        tell()
+        self._tell(2)
         if self.compiled:
             compile_bytecode(python, tree)
-        tell()
+        self._tell(3)
         real = base.path.resolve()
         return {
             "how": how,
-            "notes": [*of_python, *of_packages, *lacking],
+            "notes": [*of_python, *of_packages, *self._lacking()],
             "python": base.version,
             "base": {"path": str(real), "sha256": _checksum(real)},
         }
+
+    def _tell(self, done: int) -> None:
+        seconds = time.perf_counter() - self.began
+        self.reporter(Progress("environment", done, len(STEPS), STEPS[done], seconds))
+
+    def _lacking(self) -> Iterator[str]:
+        absent = [p.pin for p in self.environment.packages if p.origin == "absent"]
+        if absent:
+            yield f"could not be frozen, so is not there: {', '.join(absent)}"

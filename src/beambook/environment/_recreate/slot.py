@@ -46,10 +46,10 @@ class Slot:
     def record(self) -> dict[str, Any] | None:
         """What was noted when it was made; None if it is not here."""
         try:
-            record: dict[str, Any] = json.loads((self.folder / RECORD).read_text(encoding="utf-8"))
+            record = json.loads((self.folder / RECORD).read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return None
-        return record
+        return record if isinstance(record, dict) else None
 
     @contextmanager
     def locked(self) -> Iterator[None]:
