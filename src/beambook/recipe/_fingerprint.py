@@ -291,6 +291,8 @@ def _grid(axes: Any) -> str:
     spec = axes.get_subplotspec() if hasattr(axes, "get_subplotspec") else None
     if spec is None:
         return ""
+    if hasattr(spec, "get_topmost_subplotspec"):
+        spec = spec.get_topmost_subplotspec()  # a colour bar divides the place of its axes
     rows, columns, first, last = spec.get_geometry()
     return f"{rows} × {columns}, {first}" + (f" to {last}" if last not in (None, first) else "")
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["MISSING", "unversioned"]
+__all__ = ["MISSING", "one_missing", "unversioned"]
 
 MISSING = frozenset({"None", "NaN", "nan", "<NA>", "NaT"})  # in tables: one thing, by type
 
+_MISSING_WORD = re.compile(r"(?<!\S)(?:None|nan|<NA>|NaT)(?!\S)")
 _ALWAYS = (
     (re.compile(r"\bnumpy\.(?=(?:datetime|timedelta)64\()"), "np."),
     (re.compile(r"(?<=\bdtype: )(?:object|str|string)\b"), "object"),
@@ -22,6 +23,11 @@ _NEWER = (
     (re.compile(r",\s*shape=\([\d, ]+\)"), re.compile(r",\s*shape=\([\d, ]+\)")),
     (re.compile(r"\bSize: \d"), re.compile(r"(?:\bSize: )?\b\d+(?:\.\d+)?[kMGT]?B\b")),
 )
+
+
+def one_missing(table: str) -> str:
+    """A table in text with one word for what is missing."""
+    return _MISSING_WORD.sub("NaN", table)
 
 
 def unversioned(a: str, b: str) -> tuple[str, str]:
