@@ -106,6 +106,11 @@ def test_only_what_a_notebook_names_is_imported_before_the_fork(run, monkeypatch
     assert texts(run(cell, "from scipy.optimize import brentq")) == ["[True, True, False]"]
 
 
+def test_wide_tables_are_printed_as_in_an_ordinary_kernel(run):
+    cell = "import pandas as pd\nprint(pd.DataFrame([['x' * 40] * 9]))"
+    assert texts(run(cell)) == texts(run(cell, fork=False))
+
+
 def test_module_that_does_not_import_is_noted_and_harms_nobody(log, tmp_path, monkeypatch):
     (tmp_path / "explodes.py").write_text("raise RuntimeError('boom')")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))

@@ -174,11 +174,19 @@ def become_kernel(request: dict[str, Any], log: int, zygote: int) -> None:
         numexpr.set_num_threads(_sent_home["numexpr"])
     if numpy := sys.modules.get("numpy"):
         numpy.random.seed()  # the legacy generator would otherwise be the same in all kernels
+    if pandas := sys.modules.get("pandas"):
+        as_in_a_kernel(pandas)
     from ipykernel import kernelapp
 
     arguments = [*request["arguments"], f"--IPKernelApp.parent_handle={zygote}"]
     sys.argv = [request["program"], *arguments]
     kernelapp.launch_new_instance(arguments)
+
+
+def as_in_a_kernel(pandas: Any) -> None:
+    """Wide tables are printed as in other kernels: at its import, pandas saw a terminal."""
+    if pandas.get_option("display.max_columns") == 0:
+        pandas.set_option("display.max_columns", 20)
 
 
 def import_kernel() -> None:
