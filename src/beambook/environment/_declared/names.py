@@ -56,10 +56,32 @@ CONDA_ONLY = frozenset(
     root fenics dolfin ambertools openbabel pymol xtb lammps gromacs vtk-base perl julia
     r-base r snappy blosc lz4-c zstd yaml expat fontconfig cairo pango glib unzip tar rsync
     bash coreutils samtools bedtools bwa blast fastqc jdk openjdk maven rust go bazel swig
-    pkg-config m4 autoconf
+    pkg-config m4 autoconf mkl-fft mkl-random intel-openmp tbb zeromq pcre pcre2 gstreamer
+    dbus vs2015-runtime vc wincertstore ruby sip anaconda menuinst console-shortcut krb5
+    c-ares openh264 x264 lame harfbuzz pixman fribidi graphite2 gettext attr alsa-lib nspr
+    nss brotli-bin double-conversion giflib jxrlib openjpeg lerc lcms2 charls aom dav1d
+    svt-av1 zfp c-blosc2 cfitsio hdf4 kealib poppler postgresql geotiff freexl xerces-c
+    arrow-cpp gflags glog grpc-cpp orc re2 thrift-cpp utf8proc parquet-cpp ld-impl-linux-64
+    ld-impl-linux-aarch64 binutils sysroot-linux-64 kernel-headers-linux-64 libev p7zip
+    jansson tktable
     """.split()
 )
-CONDA_ONLY_BEGIN = ("r-", "bioconductor-", "lib", "gcc-", "gxx-", "xorg-", "cuda-", "perl-", "_")
+CONDA_ONLY_BEGIN = (
+    "r-",
+    "bioconductor-",
+    "lib",
+    "gcc-",
+    "gxx-",
+    "xorg-",
+    "cuda-",
+    "perl-",
+    "_",
+    "m2w64-",
+    "aws-",
+    "xcb-",
+    "gst-",
+    "mysql-",
+)
 BEGIN_LIKE_LIBRARIES = {"librosa", "libpysal", "libtmux", "libarchive-c", "libsass", "libcst"}
 
 # an import's name: PyPI's, where it is another one
