@@ -10,7 +10,18 @@ from beambook.publication import Verification, verify
 from beambook.publication._page.words import HEADLINES
 from beambook.publication._verify.leg import CellOutcome, NotebookVerdict, PackageChange
 
-from .verdicts import code, compared, edge, leg, page_of, pdf_text, recorded, verification, write
+from .verdicts import (
+    code,
+    compared,
+    displayed,
+    edge,
+    leg,
+    page_of,
+    pdf_text,
+    recorded,
+    verification,
+    write,
+)
 
 # --- the answer and the claims ------------------------------------------------
 
@@ -64,6 +75,15 @@ def test_identical_pictures_need_no_picture_of_a_difference(tmp_path):
     assert "identical, pixel for pixel" in page.text
     assert "It came out the same." in page.text
     assert "All of the 3 claims of the authors came out." in page.text
+
+
+@pytest.mark.parametrize("before", ["", "x" * 300, "line\n" * 40], ids=["first", "right", "below"])
+def test_texts_are_shown_where_they_differ(before, tmp_path):
+    published, new = ([code("t", displayed(plain=f"{before}edge {e}"))] for e in ("A", "B"))
+    page = page_of(verification(tmp_path, leg(compared(tmp_path, "e.ipynb", published, new))))
+    assert "edge A" in page.text
+    assert "edge B" in page.text
+    assert "the same" not in page.text.partition("Every cell")[2].partition("Integrity")[0]
 
 
 def test_without_claims_the_page_says_so_and_shows_what_was_recorded(tmp_path):

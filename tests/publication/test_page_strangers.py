@@ -158,8 +158,8 @@ def many(tmp_path_factory):
     folder = tmp_path_factory.mktemp("many")
     published = [code("p", displayed(png=png(), plain="x"), tags=["claim"]) for _ in range(3)]
     new = [code("p", displayed(png=png(30), plain="x"), tags=["claim"]) for _ in range(3)]
-    text = [code("t", new_output("stream", name="stdout", text="1 " * 50_000))]
-    other = [code("t", new_output("stream", name="stdout", text="2 " * 50_000))]
+    text = [code("t", new_output("stream", name="stdout", text="1 " * 5_000))]
+    other = [code("t", new_output("stream", name="stdout", text="2 " * 5_000))]
     judged = compared(folder, "n.ipynb", [*published, *text], [*new, *other])
     more = tuple(CellOutcome(n, f"Part {n}", "same", "", "text") for n in range(5, 45))
     notebooks = [

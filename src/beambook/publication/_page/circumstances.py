@@ -78,7 +78,7 @@ def _legs(of: Verified) -> Iterator[Block]:
     names = list(dict.fromkeys(name for each in facts for name in each))
     rows: list[list[Cell]] = [[name, *(f.get(name, "—") for f in facts)] for name in names]
     several = len(of.legs) > 1
-    columns = ["", *(f"{shown(leg.name, 40)} software" for leg in of.legs)]
+    columns = ["", *(f"{shown(leg.name, 40)} software" if several else "" for leg in of.legs)]
     yield Table(columns, rows, "", "" if several else "facts")
     for leg in of.legs:
         yield from _changes(leg, several=several)

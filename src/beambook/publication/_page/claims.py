@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any
 
 from beambook.publication._page.evidence import CellEvidence, Evidence
@@ -228,8 +229,9 @@ def _shown(claim: Claimed, evidence: Evidence, album: Album, *, leg: str) -> Ite
     if evidence.verdict is not None:
         yield Paragraph(_compared(evidence, claim.cell))
     yield from views(evidence, claim.cell.outcome.heading or claim.where, album, leg=leg)
-    if evidence.verdict is not None and evidence.verdict.differences:
-        yield differences(evidence.verdict.differences, evidence.verdict.differing)
+    verdict = evidence.verdict
+    if verdict is not None and verdict.differences and verdict.evidence != "picture":
+        yield differences(verdict.differences, verdict.differing)
 
 
 def _compared(evidence: Evidence, cell: CellEvidence) -> str:
@@ -240,7 +242,8 @@ def _compared(evidence: Evidence, cell: CellEvidence) -> str:
     apart = f"; the largest relative difference is {verdict.worst:.2g}" if verdict.worst else ""
     allowed = _tolerance(Tolerance(cell.rtol, cell.atol))
     if verdict.evidence == "picture":
-        said = "Only the pictures could be compared, no numbers"
+        looks = [shown(each.value) for each in verdict.differences]
+        said = ": ".join(["Only the pictures could be compared, no numbers", *looks[:1]])
     else:
         said = f"{compared} compared ({verdict.evidence}){apart}; allowed: {allowed}"
     notes = "; ".join(shown(note) for note in verdict.notes)
@@ -256,10 +259,11 @@ def views(evidence: Evidence, what: str, album: Album, *, leg: str = "") -> Iter
         else:
             yield Paragraph("There is no room for more pictures on this page.", "left out")
         return
-    texts = _excerpts(*(_text(side) for side in (evidence.reference, evidence.value)))
-    if not any(texts):
+    whole = [_text(side) for side in (evidence.reference, evidence.value)]
+    if not any(whole):
         return
-    if texts[0] == texts[1]:
+    texts = _excerpts(*whole)
+    if whole[0] == whole[1]:
         yield Sides([Side("Published and executed again, the same", texts[0])])
     else:
         labels = ("Published", "Executed again")
@@ -267,15 +271,18 @@ def views(evidence: Evidence, what: str, album: Album, *, leg: str = "") -> Iter
 
 
 def _excerpts(a: str, b: str) -> tuple[str, str]:
-    """A few lines of both texts, from a little before the first that differs."""
-    one, two = (text.split("\n") for text in (a, b))
-    apart = next((i for i, (x, y) in enumerate(zip(one, two, strict=False)) if x != y), 0)
-    start = max(0, apart - LINES // 2) if max(len(one), len(two)) > LINES else 0
-    return _excerpt(one, start), _excerpt(two, start)
+    """A few lines of both texts, from a little before the first letter that differs."""
+    one, two = (text.expandtabs().split("\n") for text in (a, b))
+    lines = zip_longest(one, two, fillvalue="")
+    at, (x, y) = next(((i, both) for i, both in enumerate(lines) if both[0] != both[1]), (0, "  "))
+    column = next((i for i, (p, q) in enumerate(zip(x, y, strict=False)) if p != q), 0)
+    start = max(0, at - LINES // 2) if max(len(one), len(two)) > LINES else 0
+    left = max(0, column - COLUMNS // 2) if column > COLUMNS - 10 else 0
+    return _excerpt(one, start, left), _excerpt(two, start, left)
 
 
-def _excerpt(lines: list[str], start: int) -> str:
-    kept = [cut(line.expandtabs(), COLUMNS) for line in lines[start : start + LINES]]
+def _excerpt(lines: list[str], start: int, left: int) -> str:
+    kept = [cut(f"…{line[left:]}" if left else line, COLUMNS) for line in lines[start:]][:LINES]
     before = [f"… {count(start, 'line')} before"] if start else []
     more = len(lines) - start - LINES
     after = [f"… {count(more, 'more line')}"] if more > 0 else []

@@ -38,7 +38,7 @@ def compose(of: Verified) -> Page:
         text = f"{count(album.left_out, 'more figure')} left out: a page holds 30."
         blocks.append(Paragraph(text, "left out"))
     return Page(
-        title=shown(of.title, 200) or "Untitled",
+        title=shown(of.title, 140) or "Untitled",
         status=of.status,
         headline=HEADLINES[of.status],
         lead=list(_lead(of, found)),

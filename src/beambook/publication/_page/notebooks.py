@@ -169,7 +169,7 @@ def _cell(cell: CellEvidence, album: Album) -> Iterator[Block]:
         verdict = evidence.verdict
         if (
             verdict is not None
-            and verdict.evidence != "error"
+            and verdict.evidence not in ("error", "picture")
             and any(map(_says, verdict.differences))
         ):
             yield differences(verdict.differences, verdict.differing)

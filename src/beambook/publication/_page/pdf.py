@@ -27,7 +27,7 @@ from beambook.publication._page.model import (
     Sides,
     Table,
 )
-from beambook.publication._page.words import MARKS
+from beambook.publication._page.words import MARKS, shown
 from beambook.recipe._report_pandoc import INSTALL
 from beambook.recipe._report_pdf import MISSING, PICTURE, SECONDS, WORKER, unquoted
 
@@ -35,6 +35,7 @@ __all__ = ["pdf_bytes"]
 
 TEMPLATE = Path(__file__).with_name("page.typ")
 ROUNDS = 12
+WIDE = 500  # pt
 PART, WORD = 12, 20  # letters of a long word, after which it may break; of one that need not
 
 
@@ -111,6 +112,8 @@ class _Press:
         page, time = self.page, _time(self.page)
         document = {
             "title": page.title,
+            "shown-title": _breakable(page.title),
+            "running": _breakable(shown(page.title, 60)),
             "headline": page.headline,
             "sign": MARKS[page.status][0],
             "kind": MARKS[page.status][1],
@@ -152,18 +155,19 @@ class _Press:
     def _picture(self, picture: Picture) -> dict[str, Any]:
         self.pictures += 1
         name = f"p{self.pictures}"
-        shown = {"label": picture.label, "alt": picture.alt, "path": ""}
+        told = {"label": picture.label, "alt": picture.alt, "path": ""}
         if picture.image is None:
-            return shown
+            return told
         if name in self.bad:
-            return {**shown, "alt": "a picture that cannot be set"}
+            return {**told, "alt": "a picture that cannot be set"}
         content = picture.image.content
         if self.boxes and picture.image.kind == "svg":
             text = content.decode(errors="replace")
             content = text.translate({ord(char): "□" for char in self.boxes}).encode()
         path = self.folder / "images" / f"{name}.{picture.image.kind}"
         path.write_bytes(content)
-        return {**shown, "path": f"/images/{path.name}"}
+        width = picture.image.width or 2 * WIDE  # a drawing that does not say: all there is
+        return {**told, "path": f"/images/{path.name}", "width": min(width, 2 * WIDE)}
 
 
 def _time(page: Page) -> datetime:
@@ -213,8 +217,11 @@ def _widths(table: Table) -> list[float]:
         max([len(name), *map(_length, cells)])
         for name, cells in zip(table.columns, columns, strict=True)
     ]
-    words = [max([4, *map(len, name.split())]) * 1.15 for name in table.columns]
-    return [max(w, min(n, 48) ** 0.8) for w, n in zip(words, longest, strict=True)]
+    words = [
+        max([4, *map(len, name.split()), *(len(c.word) + 3 for c in cells if isinstance(c, Mark))])
+        for name, cells in zip(table.columns, columns, strict=True)
+    ]
+    return [max(1.15 * w, min(n, 48) ** 0.8) for w, n in zip(words, longest, strict=True)]
 
 
 def _length(cell: Cell) -> int:

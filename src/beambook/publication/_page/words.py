@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import unicodedata
+import re
 from collections.abc import Iterable
 
 from beambook.recipe._report_text import plain_text
@@ -43,6 +43,8 @@ MEANINGS = {
 
 BIDI = dict.fromkeys((*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F, 0x061C))
 
+PRIVATE = re.compile("[\ue000-\uf8ff\ufdd0-\ufdef\ufff0-\ufff8\ufffe\uffff\U000f0000-\U0010ffff]")
+
 
 def shown(text: object, most: int = 300) -> str:
     r"""Text on one line, short, without what would steer a terminal or turn the writing round.
@@ -57,8 +59,7 @@ def shown(text: object, most: int = 300) -> str:
 
 def clean(text: str) -> str:
     """Text without escape sequences, controls, turned writing and private characters."""
-    text = plain_text(text).translate(BIDI)
-    return "".join(c for c in text if c in "\n\t" or unicodedata.category(c) not in ("Co", "Cn"))
+    return PRIVATE.sub("", plain_text(text).translate(BIDI))
 
 
 def cut(text: str, most: int) -> str:
