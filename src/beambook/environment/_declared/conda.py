@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from beambook.environment._declared.found import Found, mapping, read_text, texts
 from beambook.environment._declared.names import of_conda
@@ -72,6 +73,10 @@ def from_spec(spec: str) -> Found:
     version = inside[1] if inside else (match["version"] or "")
     name = match["name"].lower()
     specifier, lost = _specifier(version)
+    try:
+        SpecifierSet(specifier)
+    except InvalidSpecifier:
+        specifier, lost = "", ("its version cannot be asked for",)
     if name == "python":
         return Found(python=_python(specifier), unhonoured=lost)
     if name == "pip":
