@@ -85,7 +85,10 @@ class Slot:
             return Changes(missing=(FILES,))
         if _checksum(listed) != record.get("files"):
             return Changes(changed=(FILES,))
-        found = changes(self.folder / "tree", listed)
+        try:
+            found = changes(self.folder / "tree", listed)
+        except ValueError:  # an earlier beambook wrote its list in another form
+            return Changes(changed=(FILES,))
         return Changes(found.changed, found.missing, self._forget_bytecode(found.added))
 
     def make(self, build: Callable[[Path], Mapping[str, Any]]) -> None:

@@ -147,6 +147,9 @@ def _leg(name: str, stage: Stage, *, offline: bool) -> Leg:
         why = why_no_software(said)
         notes = () if why == said else (said,)
         return _impossible(name, stage, f"the software could not be had: {why}", notes)
+    except OSError as error:  # e.g. a full disk
+        where = f" {error.filename}" if error.filename else ""
+        return _impossible(name, stage, f"it could not be executed: {error.strerror}{where}")
 
 
 def _impossible(name: str, stage: Stage, problem: str, notes: tuple[str, ...] = ()) -> Leg:
