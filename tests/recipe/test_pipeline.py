@@ -17,8 +17,13 @@ from beambook.errors import (
     RecipeNotFound,
     RunNotFound,
 )
+from beambook.events import Progress
 from beambook.recipe import Performance, Pipeline, Recipe, Report, perform, resume
+from beambook.recipe._execution import Execution
 from beambook.recipe._pipeline.document import Asked
+from beambook.recipe._pipeline.outcome import Outcome
+from beambook.recipe._pipeline.part import Part
+from beambook.recipe._pipeline.wait import Teller
 
 made_of = runpy.run_path(str(Path(__file__).with_name("toys.py")))
 write_toys = made_of["write_toys"]
@@ -151,6 +156,8 @@ class TestTrouble:
         assert failed.problems()[0].endswith("RuntimeError: no raw data")
         assert not (failed.path / "batch").exists()
         assert "no raw data" in Report(failed).html(failed.path / "r.html").read_text()
+        first, _ = failed.card().hints
+        assert "with what is put right" in first, "the same again would fail again"
 
     def test_no_parts_is_said_and_no_success(self, go):
         failed = go(fail="nothing")
@@ -254,6 +261,44 @@ class TestAsked:
         failed = perform(toys, {"run": 1, "module": 3}, into=tmp_path)
         assert "each part has its own" in failed.problems()[0]
         assert not (failed.path / "batch").exists()
+
+
+class TestTimeLeft:
+    """From how long the parts took that have ended, whatever was expected of them."""
+
+    @pytest.fixture
+    def say(self, toys):
+        """``say("done", "running")``: what is told of parts; a done one took 20 s, not 10 s."""
+        told = []
+        asked = Asked.new(Pipeline.of(Recipe.find(toys)), {}, {}, "local")
+        known = Performance(Path("."), asked)
+        teller = Teller(known, told.append)
+
+        def say(*statuses):
+            took = Execution(Path("."), {"seconds": 20.0})
+            known._done.clear()
+            parts = tuple(Part(f"P{k}", f"p{k}", seconds=10.0) for k in range(len(statuses)))
+            object.__setattr__(known, "asked", asked.but(parts=parts))
+            for k, status in enumerate(statuses):
+                execution = took if status == "done" else None
+                known._done[k] = Outcome(parts[k], 0, status, execution, 1)
+            teller(Progress("", 0, 1))
+            return told[-1].label
+
+        return say
+
+    def test_it_is_known_when_the_first_has_ended(self, say):
+        assert say("running", "running", "queued", "queued") == "2 running, 2 queued"
+        assert say("done", "running", "running", "queued").endswith("about 30 s left")
+        assert say("done", "running", "running", "queued").endswith("left"), "until the next ends"
+        assert say("done", "done", "done", "running").endswith("about 20 s left")
+
+    def test_what_has_failed_took_no_time_that_others_would(self, say):
+        assert "left" not in say("failed", "running")
+        assert say("failed", "done", "running").endswith("about 20 s left")
+
+    def test_nothing_is_left_in_the_end(self, say):
+        assert say("done", "failed") == "1 failed, making the report"
 
 
 def wait_for(condition, seconds=60.0):
