@@ -212,6 +212,14 @@ def test_dssc(tmp_path):
         conditions_of(run, "SQS_DET_DSSC1M-1")
 
 
+def test_names_with_units():
+    agipd = AGIPDConditions(300, 352, 4.5).with_units()
+    assert agipd["sensor_bias_voltage (V)"] == 300
+    assert agipd["acquisition_rate (MHz)"] == 4.5
+    assert agipd["integration_time"] == 12, "a setting"
+    assert JungfrauConditions(180, 1, 350.0).with_units()["integration_time (µs)"] == 350
+
+
 def test_unknown_detector(tmp_path):
     run = open_run(write(tmp_path, "SCS_DET_DSSC1M-1/DET/4CH0", range(4), range(4), {}))
     with pytest.raises(ParameterError, match="no detector of a known kind"):

@@ -39,6 +39,21 @@ def test_names_units_and_origin():
     assert left > right  # x grows to the left, looking along the beam
 
 
+@pytest.mark.parametrize("axis_units", ["px", "mm"])
+def test_cropped_to_the_modules_that_are_there(axis_units):
+    geometry = Geometry.nominal("AGIPD1M")
+    frame = np.ones((2, 512, 128), "f4")
+    whole = plot(frame, geometry, modules=[0, 1], axis_units=axis_units)
+    ax = plot(frame, geometry, modules=[0, 1], axis_units=axis_units, crop=True)
+    pixel = 1 if axis_units == "px" else 1e3 * geometry.pixel_size[0]
+    x, y = (geometry.positions[:2, ..., k].reshape(-1) / geometry.pixel_size[0] for k in (0, 1))
+    assert ax.get_xlim() == pytest.approx((pixel * x.max(), pixel * x.min()), abs=2 * pixel)
+    assert ax.get_ylim() == pytest.approx((pixel * y.min(), pixel * y.max()), abs=2 * pixel)
+    assert np.ptp(whole.get_xlim()) > 1.5 * abs(np.ptp(ax.get_xlim()))
+    nothing = plot(np.full_like(frame, np.nan), geometry, modules=[0, 1], crop=True)
+    assert np.ptp(nothing.get_ylim()) > 1000
+
+
 def test_limits_are_quantiles_of_the_pixels():
     frame = frame_of(GEOMETRY)
     norm = plot(frame, GEOMETRY).images[0].norm

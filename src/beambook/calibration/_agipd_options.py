@@ -108,6 +108,15 @@ class AGIPDOptions:
         _require(energy, "photon_energy", self.photon_energy, "above 0 to count photons")
 
     @property
+    def unit(self) -> str:
+        """Of the corrected values: SlopesFF are in ADU/keV, unless they are taken as relative."""
+        if self.only_offset:
+            return "ADU"
+        if self.round_photons:
+            return "photons"
+        return "keV" if self.xray_gain and self.ff_gain else "ADU"
+
+    @property
     def scales(self) -> bool:
         """Whether the relative gain is applied."""
         return self.rel_gain and self.rel_gain_mode != "off" and not self.only_offset

@@ -48,6 +48,11 @@ class JungfrauOptions:
                 hint="It is a gain stage: 0, 1 or 2.",
             )
 
+    @property
+    def unit(self) -> str:
+        """Of the corrected values."""
+        return "keV" if self.relative_gain else "ADU"
+
 
 @dataclass(frozen=True, repr=False)
 class JungfrauConstants:

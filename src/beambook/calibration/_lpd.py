@@ -58,6 +58,11 @@ class LPDOptions:
                 f"parallel_gain_limit={self.parallel_gain_limit}", hint="It is 1 to 4096 ADU."
             )
 
+    @property
+    def unit(self) -> str:
+        """Of the corrected values, if it is known: that of the factors is not told anywhere."""
+        return "" if self.rel_gain or self.gain_amp_map or self.ff_map else "ADU"
+
 
 @dataclass(frozen=True, repr=False)
 class LPDConstants:

@@ -42,6 +42,7 @@ def plot(
     centre: tuple[float, float] = (0.0, 0.0),
     label_modules: bool = False,
     colorbar: bool = True,
+    crop: bool = False,
     **style: Any,
 ) -> Axes:
     """Draw one frame as it is seen from the sample: x grows to the left.
@@ -74,6 +75,8 @@ def plot(
     label_modules : bool
         Write the module's number on each.
     colorbar : bool
+    crop : bool
+        Show no more than where modules with data are.
     **style
         Of matplotlib's ``imshow``.
 
@@ -92,10 +95,15 @@ def plot(
     frame = _analogue(frame)
     given = Frames.of(frame, geometry.shape, modules=modules, first_module=geometry.first_module)
     picture = _picture(given, geometry)
-    ax = _new_axes(picture.shape) if ax is None else ax
+    rows, columns = _bounds(picture, crop=crop)
+    ax = _new_axes((rows[1] - rows[0], columns[1] - columns[0])) if ax is None else ax
     scale = _scale(geometry, axis_units)
     norm = style.pop("norm", None) or _norm(picture, limits, log=log)
     image = ax.imshow(picture, **_style(picture, geometry, scale, norm, style))
+    if crop:
+        y, x = geometry.centre
+        ax.set_xlim((columns[0] - x) * scale[1], (columns[1] - x) * scale[1])
+        ax.set_ylim((rows[0] - y) * scale[0], (rows[1] - y) * scale[0])
     ax.invert_xaxis()
     ax.set_facecolor(GREY)
     ax.set_xlabel(f"x / {UNITS[axis_units]}")
@@ -142,6 +150,18 @@ def _beam(
     if distance is None:
         raise ParameterError("Rings of q need distance and wavelength or photon_energy")
     return Beam.of(distance, wavelength, photon_energy, centre)
+
+
+def _bounds(
+    picture: NDArray[np.floating[Any]], *, crop: bool
+) -> tuple[tuple[int, int], tuple[int, int]]:
+    """First row and end, first column and end, of what is shown."""
+    found = []
+    for axis in (0, 1):
+        there = np.flatnonzero(np.isfinite(picture).any(axis=1 - axis))
+        whole = not crop or not there.size
+        found.append((0, picture.shape[axis]) if whole else (int(there[0]), int(there[-1]) + 1))
+    return found[0], found[1]
 
 
 def _new_axes(shape: tuple[int, ...]) -> Axes:

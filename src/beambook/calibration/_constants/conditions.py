@@ -25,6 +25,13 @@ __all__ = [
 
 Value = float | str
 
+UNITS: Mapping[str, str] = MappingProxyType(
+    {
+        "sensor_bias_voltage": "V", "acquisition_rate": "MHz", "source_energy": "keV",
+        "feedback_capacitor": "pF", "sensor_temperature": "K",
+    }
+)  # fmt: skip
+
 # Recorded conditions of the facility's darks allow no deviation at all. Ours do where numbers are
 # cut or rounded on the way: a bias of 299.8 V is read as 299 V, an exposure time is stored as a
 # float of 32 bit.
@@ -89,6 +96,13 @@ class Conditions:
         """Under the names of the attributes, without what is not known."""
         values = {f.name: getattr(self, f.name) for f in fields(self)}
         return {name: value for name, value in values.items() if value is not None}
+
+    def with_units(self) -> dict[str, Any]:
+        """As `as_dict`, with the unit behind each name: ``sensor_bias_voltage (V)``."""
+        more = {"integration_time": "µs"} if self.kind == "JUNGFRAU" else {}
+        units = {**UNITS, **more}
+        named = {n: f"{n} ({units[n]})" if n in units else n for n in self.as_dict()}
+        return {named[n]: value for n, value in self.as_dict().items()}
 
     @classmethod
     def module_name(cls, number: int) -> str:

@@ -1,9 +1,13 @@
 """Corrections of each kind of detector, in the form that a file is corrected with.
 
+Each knows the unit of its values, which the corrected file then says.
+
 Each works with one thread, because others have blocks of their own.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 from beambook.calibration._agipd import correct_agipd
 from beambook.calibration._agipd_constants import AGIPDConstants
@@ -19,6 +23,18 @@ from beambook.errors import DataError
 __all__ = ["agipd_correction", "dssc_correction", "jungfrau_correction", "lpd_correction"]
 
 
+@dataclass(frozen=True)
+class Adapted:
+    """A correction of blocks, and the unit of its values; empty if that is not known."""
+
+    work: Correct
+    unit: str
+
+    def __call__(self, block: Block, out: Corrected) -> Corrected:
+        """Correct a block."""
+        return self.work(block, out)
+
+
 def agipd_correction(constants: AGIPDConstants, options: AGIPDOptions | None = None) -> Correct:
     """The correction of an AGIPD module, for `correct_file`; see `correct_agipd`."""
     steps = options or AGIPDOptions()
@@ -26,7 +42,7 @@ def agipd_correction(constants: AGIPDConstants, options: AGIPDOptions | None = N
     def correct(block: Block, out: Corrected) -> Corrected:
         return correct_agipd(block.raw, block.cells, constants, options=steps, out=out, threads=1)
 
-    return correct
+    return Adapted(correct, steps.unit)
 
 
 def lpd_correction(constants: LPDConstants, options: LPDOptions | None = None) -> Correct:
@@ -36,7 +52,7 @@ def lpd_correction(constants: LPDConstants, options: LPDOptions | None = None) -
     def correct(block: Block, out: Corrected) -> Corrected:
         return correct_lpd(block.raw, block.cells, constants, options=steps, out=out, threads=1)
 
-    return correct
+    return Adapted(correct, steps.unit)
 
 
 def jungfrau_correction(
@@ -51,7 +67,7 @@ def jungfrau_correction(
         pair = (block.raw, block.gain)
         return correct_jungfrau(pair, block.cells, constants, options=steps, out=out, threads=1)
 
-    return correct
+    return Adapted(correct, steps.unit)
 
 
 def dssc_correction(constants: DSSCConstants, options: DSSCOptions | None = None) -> Correct:
@@ -61,4 +77,4 @@ def dssc_correction(constants: DSSCConstants, options: DSSCOptions | None = None
     def correct(block: Block, out: Corrected) -> Corrected:
         return correct_dssc(block.raw, block.cells, constants, options=steps, out=out, threads=1)
 
-    return correct
+    return Adapted(correct, "ADU")

@@ -73,6 +73,7 @@ def correct_file(
     out_folder : str or Path
         Where the corrected file goes; made if it is not there.
     correct : Correct
+        If it has a ``unit``, the corrected file says so.
     choice : FrameChoice
         Which frames; all by default.
     parallel_gain : bool
@@ -198,6 +199,8 @@ def _write(out: h5py.File, raw: RawFile, how: _How) -> _Work:
     names = {"data": form.pixels, "gain": "gain", "mask": "mask"}
     shape = (*rows, *form.module_shape)
     output = Output(group, names, shape, compress=how.compress, recast=how.recast)
+    if unit := getattr(how.correct, "unit", ""):
+        group[form.pixels].attrs["unitSymbol"] = unit  # as the facility's control data has it
     with output:
         work = _Work(raw, how, output, how.blocks(raw))
         work.perform()
