@@ -1,11 +1,12 @@
 """How many planted changes of results the comparison finds, and how many false alarms it raises.
 
-    python benchmarks/mutations.py [--python NEW] [--other OLD] [--json] [--verbose]
+    python benchmarks/mutations.py [--python NEW] [--other OLD] [--by-chance N] [--json]
 
 Every cell of `mutants.cells` is executed as it is and with each change of `mutants.planted`
 in a kernel of NEW; then compared with references of four kinds: made by beambook or stored
 by others (without fingerprints), by the same software or by OLD. A change counts as found when
-the cell is "different", as doubted when it is "not comparable", else as missed. Then the
+the cell is "different", as doubted when it is "not comparable", else as missed. Changes by
+chance are another digit of any number in any cell: nobody chose them. Then the
 cells of `mutants.honest` are executed at several places, by other users, with other hash
 seeds, times and numbers of threads: any "different" is a false alarm.
 """
@@ -15,6 +16,7 @@ from __future__ import annotations
 import argparse
 import getpass
 import json
+import random
 import re
 import sys
 import tempfile
@@ -69,10 +71,23 @@ def _short(notebook: Any, name: str) -> Any:
     return made
 
 
-def mutants(kernel: Kernel) -> Iterable[tuple[str, str, list[Any]]]:
+def by_chance(count: int) -> Iterable[tuple[str, str, str, str]]:
+    """Cell, what stands there, what stands there then, and the source: one digit is another."""
+    chance = random.Random(20261123)
+    for _ in range(count):
+        name = chance.choice([name for name, source in CELLS.items() if re.search(r"\d", source)])
+        source = CELLS[name]
+        place = chance.choice([found.start() for found in re.finditer(r"\d", source)])
+        digit = chance.choice([d for d in "123456789" if d != source[place]])
+        changed_source = source[:place] + digit + source[place + 1 :]
+        around = slice(max(0, place - 6), place + 6)
+        yield name, source[around], changed_source[around], changed_source
+
+
+def mutants(kernel: Kernel, count: int) -> Iterable[tuple[str, str, list[Any]]]:
     """Cell, change and outputs of every planted change."""
-    for name, old, new in MUTATIONS:
-        source = CELLS[name].replace(old, new, 1)
+    chosen = [(n, old, new, CELLS[n].replace(old, new, 1)) for n, old, new in MUTATIONS]
+    for name, old, new, source in [*chosen, *by_chance(count)]:
         assert source != CELLS[name], (name, old)
         outputs = kernel.run(source)
         wrong = [o for o in outputs if o.output_type == "error"]
@@ -101,11 +116,13 @@ def edited(notebook: Any) -> Iterable[tuple[str, str, list[Any]]]:
         yield name, what, cell.outputs
 
 
-def judge_planted(python: str, other: str | None) -> tuple[list[Outcome], list[Outcome]]:
+def judge_planted(
+    python: str, other: str | None, count: int
+) -> tuple[list[Outcome], list[Outcome]]:
     """Outcomes of the planted changes, and of the same cells unchanged."""
     kernel = Kernel(python, CELLS_SETUP)
     executed = kernel.notebook(CELLS)
-    changes = [*mutants(kernel), *edited(executed)]
+    changes = [*mutants(kernel, count), *edited(executed)]
     again = kernel.notebook(CELLS)
     kernel.close()
     references = {"same software": executed}
@@ -184,12 +201,13 @@ def main() -> None:
     parser.add_argument("--python", default=sys.executable, help="executes")
     parser.add_argument("--other", help="other versions of the same libraries: made the reference")
     parser.add_argument("--part", choices=("planted", "honest"))
+    parser.add_argument("--by-chance", type=int, default=0, help="changes that nobody chose")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--verbose", action="store_true", help="name what was missed")
     options = parser.parse_args()
     planted, plain, honest = [], [], []
     if options.part != "honest":
-        planted, plain = judge_planted(options.python, options.other)
+        planted, plain = judge_planted(options.python, options.other, options.by_chance)
     if options.part != "planted":
         honest = judge_honest(options.python, options.other)
     if options.json:
