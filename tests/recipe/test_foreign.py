@@ -1,4 +1,4 @@
-"""Notebooks that others published, executed years later: the verdicts against a person's."""
+"""Notebooks that others published, executed years later: the verdicts against the truth told by hand."""
 
 import json
 import lzma
@@ -41,7 +41,7 @@ def statuses():
 
 
 @pytest.mark.parametrize("name", TRUTH)
-def test_the_verdict_is_what_a_person_says(statuses, name):
+def test_the_verdict_is_what_was_told_by_hand(statuses, name):
     for number, truth in TRUTH[name].items():
         if (name, number) not in MISSED:
             status = statuses[name, number]
