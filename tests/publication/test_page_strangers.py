@@ -189,6 +189,15 @@ def test_what_is_left_out_is_said(many):
     assert "Details of 10 more cells are left out" in page.text
 
 
+def test_what_did_not_come_out_is_never_left_out_for_what_did(tmp_path):
+    published = [code(f"{i}", recorded(f"r{i}", 1.0, claim=True)) for i in range(80)]
+    new = [code(f"{i}", recorded(f"r{i}", 1.0 + (i == 79), claim=True)) for i in range(80)]
+    page = page_of(verification(tmp_path, leg(compared(tmp_path, "n.ipynb", published, new))))
+    claims = page.text.rpartition("Every cell")[0]
+    assert "20 more claims left out here" in claims
+    assert "r79 n.ipynb, cell 80" in claims
+
+
 def test_a_large_picture_is_made_smaller(tmp_path):
     file = io.BytesIO()
     Image.effect_noise((2000, 100), 60).save(file, "PNG")

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any
 
+from beambook.publication._page.choice import chosen
 from beambook.publication._page.evidence import CellEvidence, Evidence
 from beambook.publication._page.model import (
     Block,
@@ -64,29 +65,40 @@ def _marked(evidence: Evidence) -> bool:
 
 def claim_blocks(claims: Sequence[Claimed], album: Album, *, legs: int) -> list[Block]:
     """Numbers in one table; then each table, figure and text by itself."""
-    rows: list[list[Cell]] = []
-    others: list[Block] = []
-    left_out = 0
-    for claim in claims:
-        for evidence in claim.outputs:
-            if is_number(evidence):
-                rows.append(_number_row(claim, evidence, legs=legs))
-            elif len(others) < OTHERS_MOST:
-                others.append(_other(claim, evidence, album, legs=legs))
-            else:
-                left_out += 1
-        if not claim.outputs:
-            rows.append(_row_without(claim, legs=legs))
-    left_out += max(0, len(rows) - NUMBERS_MOST)
+    each = [(claim, evidence) for claim in claims for evidence in claim.outputs or (None,)]
+    rows = [item for item in each if _in_row(item[1])]
+    others = [item for item in each if not _in_row(item[1])]
     blocks: list[Block] = []
     if rows:
-        kept = rows[:NUMBERS_MOST]
-        blocks.append(Table(NUMBER_COLUMNS, kept, "Numbers and values", "", frozenset({1, 2})))
-    blocks += others
+        shown_rows = [
+            _row_without(claim, legs=legs)
+            if evidence is None
+            else _number_row(claim, evidence, legs=legs)
+            for claim, evidence in chosen(rows, NUMBERS_MOST, calm=_calm)
+        ]
+        blocks.append(
+            Table(NUMBER_COLUMNS, shown_rows, "Numbers and values", "", frozenset({1, 2}))
+        )
+    for claim, evidence in chosen(others, OTHERS_MOST, calm=_calm):
+        assert evidence is not None  # noqa: S101 those without are rows
+        blocks.append(_other(claim, evidence, album, legs=legs))
+    left_out = max(0, len(rows) - NUMBERS_MOST) + max(0, len(others) - OTHERS_MOST)
     if left_out:
         text = f"{count(left_out, 'more claim')} left out here; verdict.json has all of them."
         blocks.append(Paragraph(text, "left out"))
     return blocks
+
+
+def _in_row(evidence: Evidence | None) -> bool:
+    return evidence is None or is_number(evidence)
+
+
+def _calm(item: tuple[Claimed, Evidence | None]) -> bool:
+    """Whether it came out, so that it can be left out sooner than another."""
+    claim, evidence = item
+    outcome = claim.cell.outcome.status
+    status = outcome if evidence is None else _status(evidence, claim.cell)
+    return status in ("same", "within tolerance")
 
 
 def is_number(evidence: Evidence) -> bool:

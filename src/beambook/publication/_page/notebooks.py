@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from beambook.publication._page.choice import chosen
 from beambook.publication._page.claims import differences, views
 from beambook.publication._page.evidence import CellEvidence, evidence_of
 from beambook.publication._page.model import Block, Cell, Fold, Mark, Paragraph, Table
@@ -106,13 +107,14 @@ def _notebook(
 
 
 def _cells_table(notebook: NotebookVerdict, *, crowded: bool) -> list[Block]:
-    rows = [_row(run) for run in _runs(notebook.cells, crowded=crowded)]
-    if not rows:
+    runs = list(_runs(notebook.cells, crowded=crowded or len(notebook.cells) > ROWS_MOST))
+    kept = chosen(runs, ROWS_MOST, calm=lambda run: run[0].status in QUIET)
+    if not runs:
         return [Paragraph("It has no cell with code.", "note")]
     columns = ("cell", "heading", "result", "compared", "what")
-    blocks: list[Block] = [Table(columns, rows[:ROWS_MOST], "", "cells")]
-    if len(rows) > ROWS_MOST:
-        text = f"{count(len(rows) - ROWS_MOST, 'more row')} left out; verdict.json has all cells."
+    blocks: list[Block] = [Table(columns, [_row(run) for run in kept], "", "cells")]
+    if len(runs) > ROWS_MOST:
+        text = f"{count(len(runs) - ROWS_MOST, 'more row')} left out; verdict.json has all cells."
         blocks.append(Paragraph(text, "left out"))
     return blocks
 
