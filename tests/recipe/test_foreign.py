@@ -1,4 +1,4 @@
-"""Notebooks that others published, executed years later: the verdicts against the truth told by hand."""
+"""Notebooks that others published, executed years later: verdicts against truth told by hand."""
 
 import json
 import lzma
