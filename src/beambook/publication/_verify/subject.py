@@ -14,6 +14,7 @@ from beambook.publication._contents import DataReference
 from beambook.publication._publication import Publication
 from beambook.publication._verify.notebook import find_notebooks, language_of, read_json
 from beambook.publication._verify.order import in_order
+from beambook.publication._verify.outcome import plain
 
 __all__ = ["Item", "Subject", "sealed", "unsealed"]
 
@@ -125,7 +126,7 @@ def sealed(publication: Publication, *, reporter: Reporter | None = None) -> Sub
         kind="publication",
         path=publication.origin,
         name=publication.origin.stem if publication.origin.is_file() else publication.origin.name,
-        title=publication.title or publication.origin.name,
+        title=plain(publication.title) or publication.origin.name,
         root=publication.work,
         items=items,
         checksum=publication.checksum,
