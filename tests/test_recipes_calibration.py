@@ -1,6 +1,7 @@
 """Recipes that correct runs, against the truth about runs that were made."""
 
 import hashlib
+import json
 import re
 import warnings
 
@@ -93,16 +94,14 @@ def digests(folder):
     """Of all pixels in corrected files."""
     found = {}
     for path in sorted(folder.glob("CORR-*.h5")):
+
+        def note(name, item, path=path):
+            if isinstance(item, h5py.Dataset) and not name.startswith("METADATA"):
+                found[path.name, name] = hashlib.sha256(item[()].tobytes()).digest()
+
         with h5py.File(path) as file:
-            file.visititems(
-                lambda name, item, path=path: (
-                    isinstance(item, h5py.Dataset)
-                    and not name.startswith("METADATA")
-                    and found.update(
-                        {(path.name, name): hashlib.sha256(item[()].tobytes()).digest()}
-                    )
-                )
-            )
+            file.visititems(note)  # which ends when anything is given back
+    assert found
     return found
 
 
@@ -164,6 +163,9 @@ def test_extra_data_accepts_the_folder_and_finds_the_run_in_it(corrected):
     run = RunDirectory(str(corrected))
     assert "SA2_XTD1_XGM/XGM/DOOCS" in run.control_sources
     assert sorted(AGIPD1M(run, raw=False).modno_to_source) == [0, 1]
+    assert run["MID_DET_AGIPD1M-1/CORR/0CH0:output", "image.data"].units == "photons"
+    ours = bb.open_run(corrected, include="CORR-*").detector(raw=False)
+    assert ours["image.data"].units == "photons"
 
 
 def test_extra_reads_which_constants_were_used(corrected):
@@ -185,6 +187,25 @@ def test_all_files_in_one_notebook_give_the_same_numbers(proposal, corrected, tm
     assert alone.status == "done", alone.error_line
     assert len(alone.results["problems"]["value"]) == 4
     assert digests(tmp_path / "o") == digests(corrected)
+
+
+def test_what_is_there_already_is_not_written_over_unasked(proposal, corrected, tmp_path):
+    values = {"proposal": proposal, "run": RUN, "overwrite": False}
+    again = execute("calibration-prepare", values, into=tmp_path)
+    assert "3 of these files have been corrected" in again.error_line
+
+
+def test_files_of_an_earlier_correction_are_called_so(proposal, corrected, performance, tmp_path):
+    parts = json.loads((performance.path / "parts/parts.json").read_text())
+    now = [part for part in parts if part["values"]["modules"] == [0]]
+    (tmp_path / "parts.json").write_text(json.dumps(now))
+    values = {"proposal": proposal, "run": RUN, "parts_folder": tmp_path, "frames_per_module": 1}
+    done = execute("agipd-summary", values, into=tmp_path)
+    assert done.status == "done", done.error_line
+    (problem,) = done.results["problems"]["value"]
+    assert "1 of the files in" in problem
+    assert problem.endswith("of an earlier correction, and so is what they show here: "
+                            "CORR-R0009-AGIPD01-S00000.h5")  # fmt: skip
 
 
 # --- other detectors -----------------------------------------------------------------

@@ -94,6 +94,15 @@ def test_runs_in_the_wrong_order_start_nothing(agipd, tmp_path):
     assert "was given as run_high" in wrong.error_line
 
 
+def test_a_store_that_cannot_be_written_is_refused_before_the_work(agipd, tmp_path):
+    _, values, _ = agipd
+    (tmp_path / "file").touch()
+    values = values | {"constants_folder": str(tmp_path / "file/constants")}
+    refused = execute("dark-prepare", values, into=tmp_path)
+    assert refused.error["name"] == "ParameterError"
+    assert "Nothing can be written into" in refused.error_line
+
+
 @pytest.mark.parametrize(
     ("option", "kind", "module"), [("lpd", "LPD1M", 2), ("jungfrau", "JUNGFRAU", 1)]
 )
