@@ -69,6 +69,19 @@ def test_a_claimed_figure_has_both_pictures_and_their_difference(different):
     assert "Red: only in the new picture" in paper
 
 
+def test_drawings_have_a_picture_of_their_difference_too(tmp_path):
+    svg = (
+        '<svg xmlns="http://www.w3.org/2000/svg" width="200" height="100" viewBox="0 0 200 100">'
+        '<rect width="{}" height="40" fill="navy"/></svg>'
+    )
+    published, new = ([code("p", displayed(svg=svg.format(w), plain="x"))] for w in (60, 120))
+    page = page_of(verification(tmp_path, leg(compared(tmp_path, "e.ipynb", published, new))))
+    kinds = [each["src"].partition(";")[0] for each in page.all("img")]
+    assert kinds == ["data:image/svg+xml", "data:image/svg+xml", "data:image/png"]
+    share = re.search(r"([\d.]+) % of the area differs", page.text)
+    assert float(share[1]) == pytest.approx(60 * 40 / (200 * 100) * 100, rel=0.1)
+
+
 def test_identical_pictures_need_no_picture_of_a_difference(tmp_path):
     page = page_of(verification(tmp_path, leg(compared(tmp_path, "e.ipynb", edge(1.0), edge(1.0)))))
     assert len(page.all("img")) == 2

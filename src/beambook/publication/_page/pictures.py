@@ -8,6 +8,7 @@ from base64 import b64decode
 from dataclasses import dataclass
 from typing import Any
 
+from beambook.publication._page.drawings import as_pixels
 from beambook.publication._page.evidence import Evidence
 from beambook.publication._page.model import Picture, Pictures
 from beambook.recipe._cells import Output
@@ -55,15 +56,26 @@ class Album:
             _picture("Published", evidence.reference, f"{what}, as it was published"),
             _picture(new, evidence.value, f"{what}, executed again"),
         ]
-        contents = [_raster(each) for each in (evidence.value, evidence.reference)]
-        if None in contents:
+        contents = _rasters(evidence, two)
+        if contents is None:
             return Pictures(two, _why_no_difference(evidence))
-        difference, caption = _difference(contents[0] or b"", contents[1] or b"", what)
+        difference, caption = _difference(*contents, what)
         return Pictures([*two, difference] if difference is not None else two, caption)
 
 
 def _pictured(output: Output | None) -> bool:
     return output is not None and any(mime in output.data for mime in (*RASTERS, SVG))
+
+
+def _rasters(evidence: Evidence, shown: list[Picture]) -> tuple[bytes, bytes] | None:
+    """The new and the published picture as pixels, of drawings as they look."""
+    value, reference = (_raster(each) for each in (evidence.value, evidence.reference))
+    if value is not None and reference is not None:
+        return value, reference
+    published, new = (each.image for each in shown)
+    if new is None or published is None or {new.kind, published.kind} != {"svg"}:
+        return None
+    return None if new.content == published.content else as_pixels((new, published))
 
 
 def _why_no_difference(evidence: Evidence) -> str:
