@@ -321,7 +321,7 @@ def differences(found: Sequence[Difference], differing: int) -> Table:
             shown(each.reference, 160) or "nothing",
             shown(each.value, 160) or "nothing",
             "" if each.relative is None else f"{each.relative:.2g}",
-            shown(re.sub(r"^rtol (\S+)$", r"\1 relative", each.tolerance), 40),
+            shown(_worded(each.tolerance), 60),
         ]
         for each in found
     ]
@@ -329,6 +329,12 @@ def differences(found: Sequence[Difference], differing: int) -> Table:
     caption = "Differences" if more <= 0 else f"The first {len(found)} of {differing:,} differences"
     columns = ("where", "published", "executed again", "relative difference", "allowed")
     return Table(columns, rows, caption, "", frozenset({1, 2}))
+
+
+def _worded(tolerance: str) -> str:
+    """A tolerance without its short names."""
+    said = re.sub(r"\batol ([^\s,]+)", r"\1 absolute", tolerance)
+    return re.sub(r"\brtol ([^\s,]+)", r"\1 relative", said)
 
 
 def heading(number: int) -> Heading:

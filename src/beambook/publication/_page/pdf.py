@@ -218,7 +218,13 @@ def _widths(table: Table) -> list[float]:
         for name, cells in zip(table.columns, columns, strict=True)
     ]
     words = [
-        max([4, *map(len, name.split()), *(len(c.word) + 3 for c in cells if isinstance(c, Mark))])
+        max(
+            [
+                4,
+                *map(len, name.split()),
+                *(0.6 * len(c.word) + 3 for c in cells if isinstance(c, Mark)),
+            ]
+        )
         for name, cells in zip(table.columns, columns, strict=True)
     ]
     return [max(1.15 * w, min(n, 48) ** 0.8) for w, n in zip(words, longest, strict=True)]
@@ -229,7 +235,7 @@ def _length(cell: Cell) -> int:
         case Mark():
             return len(cell.word) + 3
         case Named():
-            return max(len(cell.name), 24)
+            return max(len(cell.name), 36)
         case _:
             return len(cell)
 
