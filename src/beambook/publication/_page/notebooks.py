@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from beambook.publication._page.choice import chosen
-from beambook.publication._page.claims import differences, views
 from beambook.publication._page.evidence import CellEvidence, evidence_of
 from beambook.publication._page.model import Block, Cell, Fold, Mark, Paragraph, Table
 from beambook.publication._page.pictures import Album
+from beambook.publication._page.views import differences, views
 from beambook.publication._page.words import count, duration, listed, ranges, shown
 from beambook.publication._verify.leg import CellOutcome, Leg, NotebookVerdict
 from beambook.recipe._tally import Difference
