@@ -1,5 +1,6 @@
 """What would leave by accident is found and told shortened; what is harmless is not."""
 
+import html
 import json
 import string
 
@@ -37,6 +38,21 @@ HARMFUL = [
     ("home", r"C:\\Users\\Schmidt\\Desktop"),
     ("home", "/gpfs/exfel/data/user/home/schmidt/x"),
     ("home", "file:///home/schmidt/x.html"),
+    ("home", "/afs/desy.de/user/s/schmidt/x"),
+    ("home", "/gpfs/exfel/data/user/schmidt/notes"),
+    ("token", "github" + "_pat_" + "11ABCDEFG0" * 5),
+    ("token", "gl" + "dt-" + "abcdEFGH1234ijklMNOP"),
+    ("key", "-----BEGIN PGP " + "PRIVATE KEY BLOCK-----"),
+    ("token", "https://" + "a1b2c3d4E5" * 4 + "@github.com/x/y.git"),
+    ("token", "Cookie: sessionid=38afes7a8FJdkfjdk3k4j5k6"),
+    ("token", "AccountKey=Zm9vYmFyYmF6cXV4Zm9vYmFyYmF6cXV4Zm9vYmFyYmF6cXV4=="),
+    ("password", "%env ZENODO_TOKEN=hunter22xyzAB"),
+    ("password", "export PGPASSWORD=hunter22xyz"),
+    ("password", "aws_secret_access_key=wJalrXUtnFEMI/K7MDENG/bPxRfiCYzzzzzzzzzz"),
+    ("password", "token = 'abcdefghijklmnopqrstuvwxyz0123'"),
+    ("password", "machine git.desy.de login schmidt password hunter22x"),
+    ("password", "curl -u schmidt:hunter22xyz https://desy.de"),
+    ("password", r"'{\"api_key\": \"hunter22xyz\"}'"),
     ("e-mail", "Slurm will mail to anna.schmidt@desy.de"),
 ]
 HARMLESS = [
@@ -46,6 +62,11 @@ HARMLESS = [
     "api_key = 'YOUR_API_KEY'",
     "secret = '***'",
     "passwords = ['a']",
+    "token = next_token, max_tokens=4096, tokens: 128k",
+    "the password: eightteen or more",
+    "https://www.esrf.fr/home/UsersAndScience.html",
+    "https://indico.desy.de/event/home/schmidt",
+    "curl -u user:$PASSWORD",
     "key = 'image.data'",
     "access_key='{key}'",
     "https://github.com/european-xfel/extra-data/blob/master/home/index.html",
@@ -103,6 +124,13 @@ def test_harmless_is_let_pass(text, tmp_path):
     assert [str(leak) for leak in found] == []
 
 
+def test_names_of_variables_are_no_secrets(tmp_path):
+    code = "token = next_token2\nsecret = secret_v2_of_all_of_us\nkey(access_key=numbers[17])"
+    (tmp_path / "x.py").write_text(code)
+    book = notebook(tmp_path / "x.ipynb", new_code_cell(code))
+    assert find_secrets([book, tmp_path / "x.py"]) == ()
+
+
 @pytest.mark.parametrize(
     "secret", [GITHUB, "hunter2hunter2", "s3cr3tW0rd", JWT], ids=["token", "word", "address", "jwt"]
 )
@@ -129,6 +157,23 @@ def test_widgets_and_rich_outputs_are_searched_and_pictures_are_not(tmp_path):
         (None, "'/home/max/c'"),
         (1, "'/home/schmidt/a'"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [("token", GITHUB), ("home", "/home/schmidt/fit.py"), ("password", "password='hunter22x'")],
+)
+def test_colours_and_escapes_hide_nothing(kind, text, tmp_path):
+    half = len(text) // 2
+    coloured = f"\x1b[0;32m{text[:half]}\x1b[39m\x1b[49m{text[half:]}\x1b[0m"
+    outputs = [
+        new_output("error", ename="E", evalue="", traceback=["File", coloured]),
+        new_output("display_data", {"text/html": f"<td>{html.escape(text)}</td>"}),
+        new_output("stream", text=json.dumps(coloured)),
+    ]
+    cells = [new_code_cell("1", outputs=[output]) for output in outputs]
+    found = find_secrets([notebook(tmp_path / "x.ipynb", *cells)])
+    assert [(leak.cell, leak.kind) for leak in found] == [(1, kind), (2, kind), (3, kind)]
 
 
 def test_names_of_users_count_where_programs_write_them(tmp_path):

@@ -62,6 +62,25 @@ def _is_real(match: re.Match[str], _file: str, _place: str) -> bool:
     return not _PLACEHOLDER.match(match["value"])
 
 
+def _is_mixed(match: re.Match[str], file: str, place: str) -> bool:
+    """Letters with digits. In code, without quotes, a name of a variable may be like that."""
+    value = match["value"]
+    code = (place == "code" or file.endswith(".py")) and not _is_literal(match)
+    kinds = (str.islower, str.isupper) if code else (str.isalpha,)
+    return (
+        len(value) >= (16 if code else 8)
+        and all(any(map(kind, value)) for kind in (str.isdigit, *kinds))
+        and _is_real(match, file, place)
+    )
+
+
+def _is_literal(match: re.Match[str]) -> bool:
+    """In quotes, or in a line that goes to a shell: ``%env TOKEN=…``."""
+    start = match.start("value")
+    line = match.string[match.string.rfind("\n", 0, start) + 1 : start]
+    return line.endswith(('"', "'")) or line.lstrip().startswith(("!", "%", "export "))
+
+
 def _is_home(match: re.Match[str], _file: str, _place: str) -> bool:
     return match["user"].lower() not in _NOBODY
 
@@ -102,22 +121,25 @@ def _is_mail(match: re.Match[str], file: str, place: str) -> bool:
 
 
 _TOKENS = (
-    r"gh[pousr]_[A-Za-z0-9]{36,}|github_pat_\w{30,}|glpat-[\w-]{20,}"
+    r"gh[pousr]_[A-Za-z0-9]{36,}|github_pat_\w{30,}|gl(?:pat|dt|rt|ptt|cbt|soat|agent)-[\w-]{20,}"
     r"|(?:AKIA|ASIA)[A-Z0-9]{16}(?![A-Za-z0-9])|xox[abprs]-[\w-]{10,}|AIza[\w-]{35}"
     r"|sk-[A-Za-z0-9_-]{32,}|hf_[A-Za-z0-9]{30,}|pypi-AgEI[\w-]{20,}"
     r"|npm_[A-Za-z0-9]{36}|[rs]k_live_[A-Za-z0-9]{20,}|SG\.[\w-]{20,}\.[\w-]{20,}"
     r"|eyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]{8,}"
 )
-_HOMES = r"/(?:[\w.-]{1,64}/){0,4}?(?:home|Users|homes)|(?i:[A-Z]:\\{1,2}(?:Users|home))"
+_HOMES = r"/(?:[\w.-]{1,64}/){0,4}?(?:home|Users|homes|data/user(?!/home)|user/[a-z])"
+_HOMES += r"|(?i:[A-Z]:\\{1,2}(?:Users|home))"
 
 RULES = (
     Rule(
-        "key", ("private key",), re.compile(r"-----BEGIN (?:[A-Z0-9]{1,20} ){0,4}PRIVATE KEY-----")
+        "key",
+        ("private key",),
+        re.compile(r"-----BEGIN (?:[A-Z0-9]{1,20} ){0,4}PRIVATE KEY(?: BLOCK)?-----"),
     ),
     Rule(
         "token",
-        ("gh", "glpat-", "akia", "asia", "xox", "aiza", "sk-", "hf_", "pypi-", "npm_", "_live_",
-         "sg.", "eyj"),
+        ("gh", "github_", "gl", "akia", "asia", "xox", "aiza", "sk-", "hf_", "pypi-", "npm_",
+         "_live_", "sg.", "eyj"),
         re.compile(rf"(?<![A-Za-z0-9_])(?:{_TOKENS})"),
     ),
     Rule(
@@ -145,15 +167,44 @@ RULES = (
         ("passw", "passphrase", "secret", "key", "token"),
         re.compile(
             SECRET_NAME.pattern
-            + r"[\"']?\]? {0,8}(?::(?: ?str ?=)?|=) {0,8}[\"'](?P<value>[^\"'\n]{1,300})[\"']"
+            + r"\\?[\"']?\]? {0,8}(?::(?: ?str ?=)?|=) {0,8}\\?[\"'](?P<value>[^\"'\n]{1,300})[\"']"
         ),
         _is_real,
     ),
     Rule(
-        "home",
-        ("/home", "/users", "\\home", "\\users"),
+        "password",
+        ("passw", "passphrase", "secret", "key", "token"),
         re.compile(
-            rf"(?<![\w.])(?:{_HOMES})"
+            rf"(?:{SECRET_NAME.pattern.replace('(?i)', '(?i:')})|(?i:token))"
+            r"\\?[\"']?\]? {0,8}[:=] {0,8}\\?[\"']?(?P<value>[^\s\"'\\()\[\]{}<>,;&#]{8,300})"
+        ),
+        _is_mixed,
+    ),
+    Rule(
+        "password",
+        ("machine", "curl"),
+        re.compile(
+            r"(?:\bmachine\s{1,8}\S{1,200}\s{1,8}login\s{1,8}\S{1,200}\s{1,8}password\s{1,8}"
+            r"|\bcurl\b[^\n]{0,200}? (?:-u|--user)[ =]?[\"']?[\w.@-]{1,64}:)"
+            r"(?P<value>[^\s\"'<]{3,100})"
+        ),
+        _is_real,
+    ),
+    Rule(
+        "token",
+        ("cookie", "accountkey=", "sig=", "hooks.slack", "://"),
+        re.compile(
+            r"(?i)(?:\b(?:set-)?cookie[\"']?: {0,4}[\"']?[\w.-]{1,64}=|\baccountkey=|[?&]sig="
+            r"|hooks\.slack\.com/services/\w{1,20}/\w{1,20}/|://(?=[\w-]{20,100}@\w))"
+            r"(?P<value>[\w.~+/-]{16,})"
+        ),
+        _is_mixed,
+    ),
+    Rule(
+        "home",
+        ("/home", "/user", "\\home", "\\users"),
+        re.compile(
+            rf"(?:(?<=file://)|(?<![\w.])(?<!:/))(?:{_HOMES})"  # not of a page in the web
             r"(?:/|\\{1,2})(?P<user>[A-Za-z][\w.-]*)[^\s'\"<>|,;)\]}`]*"
         ),
         _is_home,

@@ -7,6 +7,7 @@ of the search is no leak itself.
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ __all__ = ["KINDS", "Leak", "find_secrets"]
 KINDS = ("token", "key", "password", "home", "path", "user", "host", "e-mail")
 SHOWN = 48
 MOST = 100  # things of one kind that are told of one cell or file
+_COLOURS = re.compile(r"(?:\x1b|\\u001[bB]|\\x1[bB]|\\033)\[[0-9;:?]{0,32}[A-Za-z]")
 _EMBEDDED = re.compile(r"base64,[A-Za-z0-9+/=\\\s]{100,}")  # pictures in HTML
 
 
@@ -93,6 +95,7 @@ def _leaks(
     text: str, rules: tuple[Rule, ...], file: str, place: str
 ) -> Iterator[tuple[str, str, str]]:
     """(kind, what, place) of each leak; the same thing once for a cell, or a file."""
+    text = _as_read(text)
     if "base64," in text:
         text = _EMBEDDED.sub("base64,", text)
     lower = text.lower()
@@ -102,6 +105,13 @@ def _leaks(
             for start, end, what in _matches(text, rule, file, place, taken):
                 taken.append((start, end))
                 yield rule.kind, what, place or f"line {text.count(chr(10), 0, start) + 1}"
+
+
+def _as_read(text: str) -> str:
+    """Without the colours that stand between the letters of a traceback, nor HTML's escapes."""
+    if "[" in text:
+        text = _COLOURS.sub("", text)
+    return html.unescape(text) if "&" in text else text
 
 
 def _matches(
