@@ -342,6 +342,13 @@ class TestHostileFolder:
             Publication.open(tmp_path)
 
 
+@pytest.mark.parametrize("authors", [5, ["x"], {"name": 1}, [{"name": 7}], None])
+def test_card_of_a_strange_record(sealed, authors):
+    record = {**sealed.record, "authors": authors, "environment": 5, "notes": 5, "title": 5}
+    (sealed.path / "publication.json").write_text(json.dumps(record))
+    assert "Publication" in Publication.open(sealed.path).card().text()
+
+
 def test_card_and_open_do_not_write(sealed):
     before = {p: p.stat().st_mtime_ns for p in sealed.path.rglob("*")}
     again = Publication.open(sealed.path)

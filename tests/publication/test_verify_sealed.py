@@ -171,6 +171,19 @@ def test_a_changed_byte_is_named_and_nothing_is_executed(copy, kept, tmp_path, n
         rerun(copy, "a-use", data=kept, into=tmp_path / "e")
 
 
+@pytest.mark.parametrize("folder", ["work", "reference"])
+@pytest.mark.parametrize(
+    "content", ["[" * 100_000, '{"cells": 5}', '{"worksheets": {"a": 1}}', '{"worksheets": ["a"]}'],
+    ids=["deep", "number", "object", "words"],
+)  # fmt: skip
+def test_what_is_almost_a_notebook_is_a_verdict(copy, kept, tmp_path, folder, content):
+    (copy / folder / "b-make.ipynb").write_text(content)
+    reseal(copy)
+    found = verify(copy, data=kept, environment="here", into=tmp_path / "v")
+    assert (found.status, found.exit_status) == ("not verified", 1)
+    assert "notebook" in found.cause
+
+
 def test_rerun_cites_its_origin(sealed, kept, tmp_path):
     done = rerun(
         sealed.path, "b-make.ipynb", {"slope": 2.0}, data=kept, offline=True, into=tmp_path

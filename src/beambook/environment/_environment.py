@@ -235,7 +235,7 @@ def _read(folder: Path) -> dict[str, Any]:
         )
     try:
         said = json.loads(record.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise EnvironmentProblem(f"{record} is damaged: {error}") from error
     if not isinstance(said, dict) or said.get("format") != FORMAT:
         kind = said.get("format") if isinstance(said, dict) else None

@@ -233,9 +233,9 @@ class Publication(Described):
     def card(self) -> Card:
         """Title, authors, notebooks, data, software, claims, checksum."""
         software = self.record.get("environment") or {}
-        authors = [str(each.get("name", "")) for each in self.record.get("authors", [])]
+        authors = [author.get("name", "") for author in _mappings(self.record.get("authors"))]
         facts = {
-            "authors": ", ".join(authors),
+            "authors": ", ".join(map(str, authors)),
             "date": str(self.record.get("date", "")),
             "licence": str(self.record.get("licence", "")),
             "software": _software(software),
@@ -290,6 +290,11 @@ def _read(path: Path) -> Mapping[str, Any]:
         )
     checked: Mapping[str, Any] = record
     return checked
+
+
+def _mappings(found: Any) -> list[Mapping[str, Any]]:
+    """What is an object in a list; anything else of a stranger's record is not told."""
+    return [each for each in found if isinstance(each, Mapping)] if isinstance(found, list) else []
 
 
 def _software(software: Any) -> str:

@@ -162,7 +162,7 @@ def _record_beside(path: Path | None) -> Mapping[str, Any]:
     """The ``execution.json`` beside a notebook; empty where there is none."""
     try:
         record = json.loads((path.parent / "execution.json").read_bytes()) if path else {}
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return record if isinstance(record, dict) else {}
 

@@ -257,7 +257,7 @@ def _read_record(path: Path) -> Mapping[str, Any]:
         record = json.loads(path.read_bytes())
     except FileNotFoundError:
         raise RunNotFound(f"No execution {str(path.parent)!r}") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DamagedFile(f"{str(path)!r} is no record of an execution: {error}") from error
     if not isinstance(record, dict) or not {"id", "status", "cells", "host"} <= set(record):
         raise DamagedFile(f"{str(path)!r} is no record of an execution")

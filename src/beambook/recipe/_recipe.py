@@ -196,7 +196,7 @@ class Recipe(Described):
     def _document(self) -> dict[str, Any]:
         try:
             document = json.loads(self.path.read_bytes())
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise NotebookError(f"{str(self.path)!r} is not a Jupyter notebook: {error}") from error
         if not isinstance(document, dict) or not ({"cells", "worksheets"} & set(document)):
             raise NotebookError(f"{str(self.path)!r} is not a Jupyter notebook: it has no cells")

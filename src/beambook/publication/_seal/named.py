@@ -104,7 +104,7 @@ def _source(path: Path) -> str:
         document = json.loads(text)
         cells = document.get("cells") or document["worksheets"][0]["cells"]
         code = [c.get("source") or c.get("input") or "" for c in cells if c["cell_type"] == "code"]
-    except (OSError, ValueError, LookupError, AttributeError, TypeError):
+    except (OSError, ValueError, LookupError, AttributeError, TypeError, RecursionError):
         return ""
     lines = ("".join(each) if isinstance(each, list) else str(each) for each in code)
     return "\n".join(lines)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 __all__ = [
+    "cells_of",
     "code_cells",
     "find_notebooks",
     "has_error",
@@ -43,7 +44,7 @@ def read_json(path: Path) -> Mapping[str, Any]:
     """A notebook as it is in the file; empty when it is none."""
     try:
         document = json.loads(path.read_bytes())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):  # of strangers: also 100,000 brackets
         return {}
     return document if isinstance(document, dict) else {}
 
@@ -51,7 +52,7 @@ def read_json(path: Path) -> Mapping[str, Any]:
 def code_cells(path: Path) -> Iterator[tuple[int, str, Mapping[str, Any]]]:
     """Position from 1, nearest heading above, and the cell itself, of every cell with code."""
     heading = ""
-    for number, cell in enumerate(_cells(read_json(path)), start=1):
+    for number, cell in enumerate(cells_of(read_json(path)), start=1):
         source = source_of(cell)
         if cell.get("cell_type") == "markdown":
             headings = [line for line in source.splitlines() if line.startswith("#")]
@@ -103,7 +104,9 @@ def was_executed(cell: Mapping[str, Any]) -> bool:
     return bool(cell.get("outputs")) or cell.get("execution_count") is not None
 
 
-def _cells(document: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+def cells_of(document: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """All cells; what is none, in a file that is almost a notebook, is left out."""
     sheets = document.get("worksheets") or [document]  # format 3 has worksheets
-    cells = sheets[0].get("cells", []) if isinstance(sheets[0], dict) else []
-    return [cell for cell in cells if isinstance(cell, dict)]
+    first = sheets[0] if isinstance(sheets, list) else {}
+    cells = first.get("cells") if isinstance(first, dict) else []
+    return [cell for cell in cells if isinstance(cell, dict)] if isinstance(cells, list) else []

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from beambook.errors import NotebookError, PublicationError
 from beambook.publication._verify.notebook import (
+    cells_of,
     code_cells,
     has_error,
     is_skipped,
@@ -136,21 +137,17 @@ def prepared(work: Path, item: Item, original: Path) -> Path:
     if not document:
         raise NotebookError(f"{item.path} is no Jupyter notebook")
     expected = {number for number, _, cell in code_cells(item.reference) if has_error(cell)}
-    _tag(_cells_at(document, expected))
+    cells = cells_of(document)
+    _tag([cells[number - 1] for number in expected if number <= len(cells)])
     notebook.parent.mkdir(parents=True, exist_ok=True)
     notebook.unlink(missing_ok=True)
     write_atomically(notebook, json.dumps(document, ensure_ascii=False).encode())
     return notebook
 
 
-def _cells_at(document: Any, numbers: Iterable[int]) -> list[Any]:
-    sheets = document.get("worksheets") or [document]
-    cells = sheets[0].get("cells", [])
-    return [cells[number - 1] for number in numbers if number <= len(cells)]
-
-
 def _tag(cells: list[Any]) -> None:
     for cell in cells:
         if EXPECTED not in tags_of(cell):
-            metadata = cell.setdefault("metadata", {})
+            old = cell.get("metadata")
+            cell["metadata"] = metadata = old if isinstance(old, dict) else {}
             metadata["tags"] = [*tags_of(cell), EXPECTED]
