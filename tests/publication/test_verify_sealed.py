@@ -12,7 +12,13 @@ import uv
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from beambook.environment import capture
-from beambook.errors import ExecutionError, ParameterError, ParameterNotFound, PublicationError
+from beambook.errors import (
+    ExecutionError,
+    ParameterError,
+    ParameterNotFound,
+    PublicationError,
+    RunNotFound,
+)
 from beambook.publication import Publication, rerun, seal, verify
 from beambook.recipe import PythonKernel, execute
 
@@ -169,6 +175,19 @@ def test_a_changed_byte_is_named_and_nothing_is_executed(copy, kept, tmp_path, n
     assert path.relative_to(copy).as_posix() in found.cause
     with pytest.raises(PublicationError, match="changed since it was sealed"):
         rerun(copy, "a-use", data=kept, into=tmp_path / "e")
+
+
+@pytest.mark.parametrize("name", ["manifest-sha256.txt", "publication.json"])
+def test_without_its_manifest_it_is_no_folder_that_nobody_sealed(copy, kept, tmp_path, name):
+    (copy / name).unlink()
+    with pytest.raises(PublicationError, match=f"no publication: it has no {name}"):
+        verify(copy, data=kept, into=tmp_path / "v")
+
+
+def test_manifests_of_others_are_folders(tmp_path):
+    (tmp_path / "manifest-sha256.txt").write_text(f"{'0' * 64}  data/fit.ipynb\n")
+    with pytest.raises(RunNotFound, match="No notebook"):
+        verify(tmp_path, into=tmp_path / "v")
 
 
 @pytest.mark.parametrize("folder", ["work", "reference"])

@@ -24,7 +24,7 @@ from beambook.publication._names import twins, why_unsafe
 if TYPE_CHECKING:
     from beambook.environment import Environment
 
-__all__ = ["FORMAT", "RECORD", "Publication", "is_publication"]
+__all__ = ["FORMAT", "RECORD", "Publication", "is_publication", "was_publication"]
 
 RECORD = "publication.json"
 FORMAT = "beambook publication 1"
@@ -32,6 +32,7 @@ WORK = "work"
 REFERENCE = "reference"
 ENVIRONMENT = "environment"
 MOST_RECORD = 64 << 20
+MOST_HEAD = 4 << 20
 SHOWN = 16  # digits of a checksum that people compare
 
 
@@ -130,9 +131,9 @@ class Publication(Described):
             raise PublicationError(
                 f"Refused: {same[0][0]!r} and {same[0][1]!r} are one file where case does not count"
             )
-        if RECORD not in names or MANIFEST not in names:
+        if missing := [name for name in (RECORD, MANIFEST) if name not in names]:
             raise PublicationError(
-                f"{origin.name!r} is no publication: it has no {RECORD} and {MANIFEST}",
+                f"{origin.name!r} is no publication: it has no {' and no '.join(missing)}",
                 hint="beambook publish SOURCE makes one",
             )
         opened = cls(folder, _read(folder / RECORD), origin)
@@ -273,6 +274,22 @@ def is_publication(path: Path) -> bool:
     if path.is_dir():
         return (path / RECORD).is_file() and (path / MANIFEST).is_file()
     return path.suffix == ".zip" and path.is_file() and is_zip(path)
+
+
+def was_publication(folder: Path) -> bool:
+    """Whether a folder has only one of the two files that make a publication.
+
+    Somebody took the other one away: it must not pass for a folder that nobody sealed.
+    """
+    record, manifest = folder / RECORD, folder / MANIFEST
+    if record.is_file():
+        return not manifest.is_file() and FORMAT[:-1].encode() in _head(record)
+    return manifest.is_file() and f"  {RECORD}\n".encode() in _head(manifest)
+
+
+def _head(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(MOST_HEAD)
 
 
 def _read(path: Path) -> Mapping[str, Any]:

@@ -9,7 +9,11 @@ from pathlib import Path
 
 from beambook.errors import EnvironmentProblem, ParameterError
 from beambook.events import Reporter, Silent
-from beambook.publication._publication import Publication, is_publication
+from beambook.publication._publication import (
+    Publication,
+    is_publication,
+    was_publication,
+)
 from beambook.publication._verify.data import Data, find_data
 from beambook.publication._verify.explain import why_no_software
 from beambook.publication._verify.leg import Leg
@@ -128,7 +132,7 @@ def _subject(given: Publication | str | Path, reporter: Reporter) -> Subject:
     if isinstance(given, Publication):
         return sealed(given, reporter=reporter)
     path = Path(given)
-    if is_publication(path) or path.suffix == ".zip":
+    if is_publication(path) or path.suffix == ".zip" or was_publication(path):
         return sealed(Publication.open(path, reporter=reporter), reporter=reporter)
     return unsealed(path)
 
