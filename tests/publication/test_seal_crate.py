@@ -119,6 +119,13 @@ def test_crate_has_all_that_the_profile_requires(publication, profile, monkeypat
     assert broken_rules(publication.path, profile, monkeypatch) == []
 
 
+def test_every_file_in_the_crate_has_its_size_and_format(publication):
+    crate = json.loads((publication.path / "ro-crate-metadata.json").read_bytes())
+    files = [e for e in crate["@graph"] if "File" in e["@type"]]
+    lacking = {e["@id"] for e in files if not {"contentSize", "encodingFormat"} <= e.keys()}
+    assert lacking == {"manifest-sha256.txt"}  # it is written last, of all others
+
+
 def test_validator_sees_what_is_missing(publication, tmp_path, monkeypatch):
     crate = json.loads((publication.path / "ro-crate-metadata.json").read_bytes())
     crate["@graph"] = [e for e in crate["@graph"] if e["@type"] != "CreateAction"]
@@ -189,6 +196,9 @@ def test_citation_survives_reading(publication):
 def test_readme_tells_what_to_type_and_every_link_leads_to_a_file(publication):
     text = (publication.path / "README.md").read_text()
     assert "beambook verify ." in text
+    assert "`beambook rerun . '2 fit.ipynb' energy=8333.0`" in text
+    assert "The software was not sealed" in text
+    assert re.search(r"- `work/` \(\d+ files, [\d.]+ kB\): ", text)
     links = re.findall(r"\]\(<([^>]+)>\)", text)
     assert len(links) == 4
     assert all((publication.path / link).is_file() for link in links)

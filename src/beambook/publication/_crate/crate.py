@@ -33,6 +33,7 @@ TYPES = {
     ".md": "text/markdown",
     ".py": "text/x-python",
     ".txt": "text/plain",
+    ".def": "text/plain",
     ".csv": "text/csv",
     ".yml": "application/yaml",
     ".yaml": "application/yaml",
@@ -104,7 +105,11 @@ def crate(facts: Facts) -> dict[str, Any]:
     people = [*_people(facts.declaration.authors)]
     agents = [person for person in people if person["@type"] == "Person"]
     remote = {each.name: _data(each, listed=len(facts.files) <= LISTED) for each in facts.data}
-    runs = [*run_entities(facts.runs, remote.values(), agents, _requirements(facts))]
+    sizes = {file_id(name): size for name, size in facts.files.items() if size is not None}
+    runs = [
+        _measured(entity, sizes)
+        for entity in run_entities(facts.runs, remote.values(), agents, _requirements(facts))
+    ]
     known = {str(entity["@id"]) for entity in runs}
     files = [entity for entity in _files(facts) if entity["@id"] not in known]
     graph = [
@@ -120,6 +125,14 @@ def crate(facts: Facts) -> dict[str, Any]:
         "@context": [f"{CRATE}/context", "https://w3id.org/ro/terms/workflow-run/context"],
         "@graph": _once(graph),
     }
+
+
+def _measured(entity: Entity, sizes: Mapping[str, int]) -> Entity:
+    """A file of a run with its size and format."""
+    name = str(entity["@id"])
+    if name not in sizes:
+        return entity
+    return {"contentSize": str(sizes[name]), "encodingFormat": _format(name)} | entity
 
 
 def _once(entities: Iterable[Entity]) -> list[Entity]:
@@ -273,14 +286,20 @@ _ABOUT = {
 
 
 def _file(name: str, size: int | None, about: str) -> Entity:
-    suffix = "." + name.rpartition(".")[2].lower()
     entity: Entity = {"@id": file_id(name), "@type": "File", "name": about}
     if size is not None:
         entity["contentSize"] = str(size)
-    entity["encodingFormat"] = TYPES.get(suffix, "application/octet-stream")
+    entity["encodingFormat"] = _format(name)
     if name == "README.md":
         entity["about"] = {"@id": "./"}
     return entity
+
+
+def _format(name: str) -> str:
+    suffix = "." + name.rpartition(".")[2].lower()
+    if name.rpartition("/")[2] == "Dockerfile":
+        return "text/plain"
+    return TYPES.get(suffix, "application/octet-stream")
 
 
 def _contexts(facts: Facts) -> Iterator[Entity]:
