@@ -139,10 +139,22 @@ class TestWhatGoesAlong:
         )
         made = sealed(paper, tmp_path / "out", authors=["Josiah Carberry"])
         assert made.title == "Slope"
+        assert not any("claim" in note for note in made.notes)
         assert [each["name"] for each in made.record["authors"]] == ["Josiah Carberry"]
         assert ("2-make.ipynb", 3, "It is steep") in {
             (c.notebook, c.cell, c.text) for c in made.claims
         }
+
+    def test_claims_that_can_never_come_out_are_said(self, paper, tmp_path):
+        notebook(paper / "2-make.ipynb", "1 + 1", outputs=False)
+        (paper / "publication.yml").write_text(
+            "claims:\n- {notebook: 2-make.ipynb, cell: 2}\n- {notebook: 10-use.ipynb, cell: 9}\n"
+            "- {notebook: 10-use.ipynb, name: edge}\n"
+        )
+        said = "\n".join(sealed(paper, tmp_path / "out").notes)
+        assert "2-make.ipynb, cell 2 is a claim, but has no output to compare" in said
+        assert "10-use.ipynb has no cell with code 9" in said
+        assert "10-use.ipynb has no result edge" in said
 
     @pytest.mark.parametrize(
         ("text", "message"),
@@ -235,6 +247,10 @@ class TestExecutions:
             "2-make-files/line.txt", "outputs/cell-04-stdout.txt", "2-make.ipynb",
         }  # fmt: skip
         assert "reference/2-make-files/users" not in book.outputs
+        # A folder that was copied or moved brings its executions along.
+        copy = shutil.copytree(paper, tmp_path / "moved", symlinks=True)
+        moved = sealed(copy, tmp_path / "out3", allow=["path"])
+        assert moved.notebooks[0].reference == book.reference
         direct = sealed(execution.path, tmp_path / "direct", date=None, allow=["path"])
         assert direct.notebooks[0].values == book.values
         # Software that lacks what the notebook was executed with is sealed, but not in silence.
@@ -245,6 +261,8 @@ class TestExecutions:
         notebook(source, "slope = 0.25", outputs=False)
         changed = sealed(paper, tmp_path / "out2", allow=["path"])
         assert changed.notebooks[0].reference is None
+        why = "2-make.ipynb was changed (or saved) since it was executed"
+        assert f"{why}: the outputs of {execution.id} are not taken" in changed.notes
         stands = sealed(execution.path, tmp_path / "stands", allow=["path"])
         assert any("was changed since it was executed" in note for note in stands.notes)
 
@@ -279,6 +297,11 @@ class TestData:
         (data,) = [each for each in made.data if each.kind == "run"]
         assert data.where == "p900074 r0487"
         assert data.files[0].path == "SCS/202631/p900074/raw/r0487/RAW-R0487-DA01-S00000.h5"
+
+    def test_run_that_is_not_here_is_said(self, paper, tmp_path, monkeypatch):
+        monkeypatch.delenv("BEAMBOOK_DATA", raising=False)
+        made = sealed(paper, tmp_path / "out", data=["900074 487"])
+        assert any("was not found here" in note for note in made.notes)
 
     def test_link_that_leads_out_becomes_data(self, paper, tmp_path):
         outside = tmp_path / "elsewhere"
@@ -417,6 +440,12 @@ def test_what_is_not_there_and_what_is_no_notebook(tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(PublicationError, match="no notebook"):
         sealed(tmp_path / "empty", tmp_path / "out")
+
+
+def test_publication_is_not_sealed_again(paper, tmp_path):
+    made = sealed(paper, tmp_path / "out")
+    with pytest.raises(PublicationError, match="is a publication already"):
+        sealed(made.path, tmp_path / "again")
 
 
 def test_software_of_the_notebooks_goes_along(paper, tmp_path):

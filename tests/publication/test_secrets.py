@@ -224,7 +224,7 @@ class TestSealing:
         text = str(refused.value)
         assert "work/a.ipynb, cell 2 (output): home '/home/schmidt/out.csv'" in text
         assert "work/fit.py (line 1): token" in text
-        assert "home, token" in text
+        assert "--allow home --allow token" in text
         assert GITHUB not in text
         assert not (tmp_path / "out").exists()
         assert [p.name for p in tmp_path.iterdir()] == ["paper"]

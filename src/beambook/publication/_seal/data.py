@@ -273,6 +273,11 @@ def settled(
             spent += sum(sizes.values()) if carried else 0
             piece = _carried(piece) if carried else piece
             notes += _notes(piece, sums)
+        elif piece.reference.kind == "run" and not piece.reference.files:
+            notes.append(
+                f"data {piece.reference.name} was not found here: nothing is known of its files; "
+                "set BEAMBOOK_DATA, or say folder: in publication.yml"
+            )
         done.append(piece)
         if reporter is not None:
             seconds = time.monotonic() - began

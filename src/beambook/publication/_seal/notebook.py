@@ -69,7 +69,8 @@ def sealed_notebook(
     has_outputs = any(cell.executed for cell in cells)
     reference = f"{REFERENCE}/{name}" if has_outputs else None
     files = {reference: executed} if reference else {}
-    notes = [*_notes(name, cells, has_outputs=has_outputs)]
+    claims = tuple(_claims(source, name, cells))
+    notes = [*_notes(name, cells, has_outputs=has_outputs), *_silent(source, name, cells, claims)]
     if execution:
         written, unsaid = _written(execution, Path(name), most)
         files |= written
@@ -88,7 +89,7 @@ def sealed_notebook(
     )
     recorded = (out.result for cell in cells for out in cell.outputs if out.result)
     results = {str(result["name"]): result for result in recorded}
-    return Sealed(record, tuple(_claims(source, name, cells)), results, files, tuple(notes))
+    return Sealed(record, claims, results, files, tuple(notes))
 
 
 def _written(execution: Execution, name: Path, most: int) -> tuple[dict[str, Path], list[str]]:
@@ -171,6 +172,22 @@ def _kind_of_result(result: Mapping[str, Any]) -> str:
 def _kind(cell: Cell) -> str:
     types = {mime for out in cell.outputs for mime in out.data}
     return next((kind for kind, mimes in _KINDS if types & set(mimes)), "text")
+
+
+def _silent(
+    source: Source, name: str, cells: list[Cell], claims: tuple[Claim, ...]
+) -> Iterator[str]:
+    """Claims that cannot come out: without outputs, or declared and not here."""
+    shown = {cell.number for cell in cells if cell.outputs}
+    for claim in claims:
+        if claim.cell not in shown:
+            yield f"{name}, cell {claim.cell} is a claim, but has no output to compare"
+    known = {*(claim.name for claim in claims), *(str(claim.cell) for claim in claims)}
+    for each in source.declaration.claims:
+        wanted = str(each.get("name") or each.get("cell"))
+        if each.get("notebook", name) == name and "notebook" in each and wanted not in known:
+            kind = "result" if each.get("name") else "cell with code"
+            yield f"publication.yml: {name} has no {kind} {wanted}, which is said to be a claim"
 
 
 def _notes(name: str, cells: list[Cell], *, has_outputs: bool) -> Iterator[str]:

@@ -154,8 +154,8 @@ def _refuse_leaks(leaks: Sequence[Leak], allowed: set[str]) -> None:
     lines = [f"  {leak}" for leak in kept[:LEAKS_SHOWN]]
     if len(kept) > LEAKS_SHOWN:
         lines.append(f"  and {len(kept) - LEAKS_SHOWN} more")
-    kinds = ", ".join(sorted({leak.kind for leak in kept}))
-    lines.append(f"Remove them and execute the notebooks again, or allow these kinds: {kinds}")
+    kinds = " ".join(f"--allow {kind}" for kind in sorted({leak.kind for leak in kept}))
+    lines.append(f"Remove them and execute the notebooks again, or let them leave: {kinds}")
     raise PublicationError("Not sealed, this would leave with it:\n" + "\n".join(lines))
 
 

@@ -95,6 +95,11 @@ def find_source(path: str | Path, *, into: Path) -> Source:
             hint="Publish one of its executions, or the folder of its notebooks",
         )
     if given.is_dir():
+        if is_publication(given):
+            raise PublicationError(
+                f"{str(path)!r} is a publication already",
+                hint="Publish the folder of notebooks that it was made of",
+            )
         return _of_folder(given, into)
     if not given.is_file():
         raise RunNotFound(f"No notebook, folder or execution {str(path)!r}")
@@ -123,7 +128,7 @@ def _of_execution(execution: Execution) -> Source:
     notebook = Path(str(recipe["path"]))
     if notebook.is_file() and sha256_of(notebook) == recipe.get("sha256"):
         found = _of_notebook(notebook)
-        return _with(found, {notebook.name: execution})
+        return replace(found, executions={notebook.name: execution})
     name = f"{recipe['name']}.ipynb"
     why = "was changed since it was executed" if notebook.is_file() else "is gone"
     note = f"{name}: the author's notebook {why}; the executed one stands for it"
@@ -151,26 +156,45 @@ def _of_folder(root: Path, into: Path) -> Source:
         notes.append(f"left out, because git ignores or publication.yml excludes them: {shown}")
     notes += _outside(root, books)
     source = Source(root, books, files, links, declaration=declaration, notes=tuple(notes))
-    return _with(source, _executed(source))
+    executed, unused = _executed(source)
+    return replace(source, executions=executed, notes=(*source.notes, *unused))
 
 
-def _with(source: Source, executions: Mapping[str, Execution]) -> Source:
-    return replace(source, executions=executions)
+def _executed(source: Source) -> tuple[dict[str, Execution], list[str]]:
+    """The newest execution of each notebook, of those kept beside it, that came to its end.
 
-
-def _executed(source: Source) -> dict[str, Execution]:
-    """The newest execution of each notebook, of those kept beside it, that came to its end."""
+    And what to say of notebooks that were executed only as they were before, or not to the end.
+    """
     found: dict[str, Execution] = {}
+    unused: dict[str, str] = {}
     here = {str((source.root / name).resolve()): name for name in source.notebooks}
     for record in _records(source):
         execution = Execution.load(record.parent)
-        name = here.get(str(Path(str(execution.record["recipe"]["path"])).resolve()))
-        if name is None or execution.status != "done" or not _has_values(source, name, execution):
+        name = _name_of(execution, here)
+        if name is None:
             continue
-        newer = name not in found or _ended(execution) > _ended(found[name])
-        if newer and sha256_of(source.root / name) == execution.record["recipe"].get("sha256"):
+        if why := _why_unused(source, name, execution):
+            unused[name] = f"{name} {why}: the outputs of {execution.id} are not taken"
+        elif name not in found or _ended(execution) > _ended(found[name]):
             found[name] = execution
-    return found
+    return found, [unused[name] for name in sorted(unused.keys() - found.keys())]
+
+
+def _name_of(execution: Execution, here: Mapping[str, str]) -> str | None:
+    """By its path; where the folder was moved or copied, by its place beside ``executions/``."""
+    path = Path(str(execution.record["recipe"]["path"]))
+    beside = execution.path.resolve().parents[1] / path.name
+    return here.get(str(path.resolve())) or here.get(str(beside))
+
+
+def _why_unused(source: Source, name: str, execution: Execution) -> str:
+    if execution.status != "done":
+        return f"was executed, which is {execution.status}"
+    if not _has_values(source, name, execution):
+        return "was executed with other values than publication.yml declares"
+    if sha256_of(source.root / name) != execution.record["recipe"].get("sha256"):
+        return "was changed (or saved) since it was executed"
+    return ""
 
 
 def _records(source: Source) -> list[Path]:
