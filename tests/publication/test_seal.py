@@ -442,6 +442,16 @@ def test_what_is_not_there_and_what_is_no_notebook(tmp_path):
         sealed(tmp_path / "empty", tmp_path / "out")
 
 
+def test_card_tells_what_is_carried_how_large_it_is_and_what_to_type(paper, tmp_path, monkeypatch):
+    frozen = empty_environment(tmp_path / "frozen")
+    made = sealed(paper, tmp_path / "to send" / "out", environment=frozen)
+    monkeypatch.chdir(tmp_path)
+    card = made.card()
+    assert card.facts["software"].endswith("0 packages, all carried")
+    assert re.search(r"out \(\d+ files, [\d.]+ kB\)$", card.facts["folder"])
+    assert card.hints[0].startswith("beambook verify 'to send/out' ")
+
+
 def test_publication_is_not_sealed_again(paper, tmp_path):
     made = sealed(paper, tmp_path / "out")
     with pytest.raises(PublicationError, match="is a publication already"):

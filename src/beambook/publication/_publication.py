@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import tempfile
 import weakref
@@ -20,6 +21,7 @@ from beambook.publication._archive import MOST_BYTES, is_zip, unpack, write_zip
 from beambook.publication._contents import Claim, Code, DataReference, SealedNotebook, build
 from beambook.publication._manifest import MANIFEST, Problem, files_below, problems, sha256_of
 from beambook.publication._names import twins, why_unsafe
+from beambook.recipe._memory import as_size
 
 if TYPE_CHECKING:
     from beambook.environment import Environment
@@ -104,12 +106,22 @@ class Publication(Described):
             raise PublicationError(f"{str(path)!r} is neither a folder nor a zip")
         else:
             raise RunNotFound(f"No publication {str(path)!r}")
-        if not opened.checksum.startswith(checksum.lower()):
+        return opened.expected(checksum)
+
+    def expected(self, checksum: str) -> Publication:
+        """Return itself, if its checksum begins like this.
+
+        Raises
+        ------
+        PublicationError
+            If it has another one.
+        """
+        if not self.checksum.startswith(checksum.strip().lower()):
             raise PublicationError(
-                f"{origin.name!r} has the checksum {opened.checksum}, not {checksum}",
+                f"{self.origin.name!r} has the checksum {self.checksum}, not {checksum}",
                 hint="It is another publication, or it was changed after it was sealed",
             )
-        return opened
+        return self
 
     @classmethod
     def _of_zip(cls, origin: Path, most_bytes: int, reporter: Reporter | None) -> Publication:
@@ -239,15 +251,20 @@ class Publication(Described):
             "authors": ", ".join(map(str, authors)),
             "date": str(self.record.get("date", "")),
             "licence": str(self.record.get("licence", "")),
-            "software": _software(software),
+            "software": _software(software, self.path / ENVIRONMENT),
             "code": _code(self.code),
             "claims": str(len(self.claims)),
             "checksum": self.checksum[:SHOWN],
-            "folder": str(self.origin),
+            "folder": f"{self.origin} ({self._extent})",
         }
         facts = {name: fact for name, fact in facts.items() if fact}
-        hints = (f"beambook verify {self.origin.name}   executes it and compares",)
+        hints = (f"beambook verify {_typed(self.origin)}   executes it and compares",)
         return Card("Publication", self.title, facts, tuple(self._tables()), hints)
+
+    @property
+    def _extent(self) -> str:
+        sizes = [(self.path / name).stat().st_size for name in files_below(self.path)]
+        return f"{len(sizes)} files, {as_size(sum(sizes))}"
 
     def _tables(self) -> list[Table]:
         books = [
@@ -257,8 +274,8 @@ class Publication(Described):
         tables = [Table(("notebook", "title", "reference", "took"), tuple(books), "notebooks")]
         if self.data:
             rows = [
-                (each.name, each.kind, each.where or each.target, len(each.files), _size(each.size))
-                for each in self.data
+                (d.name, d.kind, d.where or d.target, len(d.files), as_size(d.size))
+                for d in self.data
             ]
             tables.append(Table(("data", "kind", "where", "files", "size"), tuple(rows), "data"))
         if self.claims:
@@ -314,10 +331,25 @@ def _mappings(found: Any) -> list[Mapping[str, Any]]:
     return [each for each in found if isinstance(each, Mapping)] if isinstance(found, list) else []
 
 
-def _software(software: Any) -> str:
+def _software(software: Any, folder: Path) -> str:
     if not isinstance(software, Mapping) or not software:
         return "none was sealed"
-    return f"Python {software.get('python')}, {software.get('packages')} packages"
+    packages = software.get("packages")
+    return f"Python {software.get('python')}, {packages} packages, {_carried(folder, packages)}"
+
+
+def _carried(folder: Path, packages: Any) -> str:
+    """How many packages are here; all others have to be downloaded."""
+    if (folder / "image.sqfs").is_file():
+        return "all in one image"
+    wheels = sum(1 for _ in (folder / "wheels").glob("*.whl"))
+    return "all carried" if wheels == packages else f"{wheels or 'none'} carried"
+
+
+def _typed(path: Path) -> str:
+    """As one would type it from here."""
+    here = Path.cwd()
+    return shlex.quote(str(path.relative_to(here) if path.is_relative_to(here) else path))
 
 
 def _code(code: Code) -> str:
@@ -327,11 +359,3 @@ def _code(code: Code) -> str:
 
 def _seconds(seconds: float | None) -> str:
     return "" if seconds is None else f"{seconds:.1f} s"
-
-
-def _size(count: float) -> str:
-    for unit in ("B", "kB", "MB", "GB"):
-        if count < 1000 or unit == "GB":
-            return f"{count:.0f} B" if unit == "B" else f"{count:.1f} {unit}"
-        count /= 1000
-    return ""
