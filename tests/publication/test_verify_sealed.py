@@ -184,6 +184,20 @@ def test_without_its_manifest_it_is_no_folder_that_nobody_sealed(copy, kept, tmp
         verify(copy, data=kept, into=tmp_path / "v")
 
 
+def test_a_forgery_with_a_manifest_of_its_own_has_another_checksum(sealed, copy, kept, tmp_path):
+    (copy / "work" / "more.txt").write_text("more")
+    reseal(copy)
+    said = sealed.checksum[:12]
+    with pytest.raises(PublicationError, match=f"not {said}"):
+        verify(copy, data=kept, checksum=said, into=tmp_path / "v")
+    found = verify(sealed, checksum=said.upper(), into=tmp_path / "v")  # no data: it is opened
+    assert found.integrity == ()
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(PublicationError, match="never sealed"):
+        verify(tmp_path / "folder", checksum=said, into=tmp_path / "v")
+    assert not list((tmp_path / "v").glob("copy*"))
+
+
 def test_manifests_of_others_are_folders(tmp_path):
     (tmp_path / "manifest-sha256.txt").write_text(f"{'0' * 64}  data/fit.ipynb\n")
     with pytest.raises(RunNotFound, match="No notebook"):

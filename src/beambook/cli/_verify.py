@@ -32,6 +32,12 @@ CHOICES = ["preserved", "recreated", "newest", "both", "here"]
     help="The software as sealed; the same installed anew; the newest; the first and the newest, "
     "which tells bit-rot from a change of the science; or what beambook runs in.",
 )
+@click.option(
+    "--checksum",
+    default="",
+    metavar="SHA256",
+    help="What the paper says, or how that begins: exit 2 for any other publication.",
+)
 @click.option("--offline", is_flag=True, help="Use no network to have the software.")
 @click.option(
     "--into",
@@ -47,6 +53,7 @@ def verify(
     publication: str,
     data: Path | None,
     environment: str,
+    checksum: str,
     offline: bool,
     into: Path,
     no_sandbox: bool,
@@ -72,6 +79,7 @@ def verify(
             publication,
             data=data,
             environment=environment,
+            checksum=checksum,
             into=into,
             offline=offline,
             sandbox=not no_sandbox,

@@ -7,7 +7,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from beambook.errors import EnvironmentProblem, ParameterError
+from beambook.errors import EnvironmentProblem, ParameterError, PublicationError
 from beambook.events import Reporter, Silent
 from beambook.publication._publication import (
     Publication,
@@ -37,6 +37,7 @@ def verify(
     *,
     data: str | Path | None = None,
     environment: str = "preserved",
+    checksum: str = "",
     into: str | Path = INTO,
     offline: bool = False,
     sandbox: bool = True,
@@ -61,6 +62,8 @@ def verify(
         third, which together tell bit-rot from a change of the science), or ``here`` (the
         software that beambook runs in). Where nothing is sealed, ``preserved`` is what the
         requirement files say.
+    checksum : str
+        The publication must have this one (of the paper that cites it), or begin with it.
     into : str or Path
         Folder of verifications; each gets one of its own in it.
     offline : bool
@@ -92,7 +95,7 @@ def verify(
     """
     _check(environment, data)
     reporter = reporter or Silent()
-    subject = _subject(publication, reporter)
+    subject = _subject(publication, checksum, reporter)
     began, date = time.monotonic(), stamp()
     path = fresh_folder(Path(into), subject.name)
     found = Data() if subject.problems else find_data(subject, _path(data), reporter=reporter)
@@ -128,12 +131,15 @@ def _check(environment: str, data: str | Path | None) -> None:
         raise ParameterError(f"data: {str(data)!r} is no folder")
 
 
-def _subject(given: Publication | str | Path, reporter: Reporter) -> Subject:
+def _subject(given: Publication | str | Path, checksum: str, reporter: Reporter) -> Subject:
     if isinstance(given, Publication):
-        return sealed(given, reporter=reporter)
+        return sealed(given.expected(checksum), reporter=reporter)
     path = Path(given)
     if is_publication(path) or path.suffix == ".zip" or was_publication(path):
-        return sealed(Publication.open(path, reporter=reporter), reporter=reporter)
+        opened = Publication.open(path, checksum=checksum, reporter=reporter)
+        return sealed(opened, reporter=reporter)
+    if checksum:
+        raise PublicationError(f"{str(path)!r} was never sealed, so it has no checksum")
     return unsealed(path)
 
 
