@@ -156,11 +156,17 @@ class TestWhatGoesAlong:
         assert "10-use.ipynb has no cell with code 9" in said
         assert "10-use.ipynb has no result edge" in said
 
+    def test_licence_is_written_as_spdx_writes_it(self, paper, tmp_path):
+        (paper / "publication.yml").write_text("licence: cc-by-4.0 OR mit\n")
+        assert sealed(paper, tmp_path / "out").record["licence"] == "CC-BY-4.0 OR MIT"
+
     @pytest.mark.parametrize(
         ("text", "message"),
         [
             ("titel: x", "title"),
             ("licence: my own", "SPDX"),
+            ("licence: CC-BY-4", "mean CC-BY-4.0"),
+            ("licence: MIT OR MINE", "SPDX"),
             ("order: [nosuch.ipynb]", "nosuch"),
             ("related: [{identifier: 10.1/x}]", "no DOI"),
             ("data: [nowhere]", "neither there"),

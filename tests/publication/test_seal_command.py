@@ -74,6 +74,7 @@ def test_values_authors_and_title_are_taken(beambook, tmp_path):
         (("paper",), "--into"),
         (("paper/fit.ipynb", "slop=2", "--into", "s"), "did you mean 'slope'"),
         (("paper", "slope=2", "--into", "s"), "single notebook"),
+        (("paper", "--most-data", "-5", "--into", "s"), "-5"),
     ],
 )
 def test_mistakes_are_one_line(beambook, tmp_path, words, message):

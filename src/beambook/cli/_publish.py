@@ -41,8 +41,14 @@ MEGABYTE = 1_000_000
     help="Software: a frozen environment, or a Python; else that of the notebooks' executions.",
 )
 @click.option("--wheels", is_flag=True, help="Carry all wheels: no index is needed to verify.")
-@click.option("--most-data", type=float, default=1000, show_default=True, metavar="MB",
-              help="Data that is carried in all; a tenth of it in one file.")  # fmt: skip
+@click.option(
+    "--most-data",
+    type=click.FloatRange(min=0),
+    default=1000,
+    show_default=True,
+    metavar="MB",
+    help="Data that is carried in all; a tenth of it in one file.",
+)
 @click.option("--date", metavar="YYYY-MM-DD", help="Else of the newest execution, or the commit.")
 @click.option(
     "--allow", multiple=True, metavar="KIND", help="Let secrets of this kind leave: path, e-mail …"

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression
 
 from beambook.errors import PublicationError, close_names
 from beambook.publication._author import Author
@@ -24,6 +25,10 @@ RELATIONS = (
     "IsSupplementedBy", "IsVariantFormOf", "IsVersionOf", "References", "Requires",
 )  # fmt: skip
 _DOI = re.compile(r"(?:(?:https?://)?(?:dx\.)?doi\.org/|doi:)?(10\.\d{4,9}/\S+)", re.I)
+_LICENCES = (
+    "CC-BY-4.0", "CC0-1.0", "CC-BY-SA-4.0", "CC-BY-NC-4.0", "MIT", "BSD-3-Clause", "BSD-2-Clause",
+    "Apache-2.0", "GPL-3.0-or-later", "GPL-2.0-or-later", "LGPL-3.0-or-later", "ODbL-1.0",
+)  # fmt: skip
 _SPDX = re.compile(r"[A-Za-z0-9.+-]+(?: (?:AND|OR|WITH) [A-Za-z0-9.+-]+)*")
 _TEXTS = ("title", "description", "licence", "publisher", "version", "repository", "main", "date")
 _LISTS = ("keywords", "order", "include", "exclude")
@@ -152,19 +157,23 @@ def _declared(document: Any) -> Declaration:
 
 
 def spdx(licence: str) -> str:
-    """The licence, if it can be an SPDX identifier or expression.
+    """The licence as SPDX writes it, if it is one of SPDX or an expression of them.
 
     Raises
     ------
     PublicationError
-        If it is a phrase.
+        If it is a phrase, or SPDX knows no such licence.
     """
-    if not _SPDX.fullmatch(licence.strip()):
-        raise PublicationError(
-            f"{licence!r} is no SPDX identifier of a licence",
-            hint="Such as CC-BY-4.0, CC0-1.0, MIT, BSD-3-Clause; see spdx.org/licenses",
-        )
-    return licence.strip()
+    try:
+        if _SPDX.fullmatch(licence.strip()):
+            return str(canonicalize_license_expression(licence.strip()))
+    except InvalidLicenseExpression:
+        pass
+    close = close_names(licence.strip(), _LICENCES)
+    such = f"Did you mean {', '.join(close)}? See" if close else f"Such as {_LICENCES[0]}, MIT; see"
+    raise PublicationError(
+        f"{licence!r} is no SPDX identifier of a licence", hint=f"{such} spdx.org/licenses"
+    )
 
 
 def _text(key: str, value: Any) -> str:
