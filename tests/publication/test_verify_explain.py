@@ -43,6 +43,16 @@ def verification(*legs, **facts):
     return Verification("n", "N", "folder", "/s", Path("/x"), "2026-11-23", legs=legs, **facts)
 
 
+def test_the_first_cause_is_one_of_the_answer():
+    """Not of the notebook before it, that only could not be verified."""
+    books = (
+        NotebookVerdict("a.ipynb", "not verified", "it has no stored outputs to compare with"),
+        *leg("preserved", "different").notebooks,
+    )
+    found = Leg("preserved", Software("index", "3.11.7"), "bubblewrap", books)
+    assert (found.status, found.cause) == ("different", "fit.ipynb, cell 2 (Fit): 1 instead of 2")
+
+
 # --- two legs ----------------------------------------------------------------
 
 

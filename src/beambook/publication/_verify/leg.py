@@ -243,8 +243,10 @@ class Leg:
         """Why it did not come out: the first cause, in one line; empty when it did."""
         if self.problem or self.ok:
             return self.problem
-        for notebook in self.notebooks:
-            if notebook.status not in ("same", "within tolerance") and notebook.cause:
+        bad = [n for n in self.notebooks if n.status not in ("same", "within tolerance")]
+        bad.sort(key=lambda notebook: notebook.status != self.status)  # what made the answer
+        for notebook in bad:
+            if notebook.cause:
                 alone = len(self.notebooks) == 1
                 return notebook.cause if alone else f"{notebook.path}, {notebook.cause}"
         return "nothing could be compared"
