@@ -52,6 +52,14 @@ def test_a_claimed_number_stands_beside_the_published_one(different):
         assert "4.8e-05" in text
 
 
+def test_what_the_authors_say_of_a_claim_names_it(tmp_path):
+    notebook = compared(tmp_path, "edge.ipynb", edge(8333.0), edge(8333.0))
+    cells = tuple(replace(cell, said="Figure 2 of the paper") for cell in notebook.cells)
+    made = verification(tmp_path, leg(replace(notebook, cells=cells)))
+    assert "Figure 2 of the paper; edge.ipynb, cell 2" in page_of(made).text
+    assert made.claims[0].said == "Figure 2 of the paper"
+
+
 def test_values_that_differ_never_look_alike(tmp_path):
     one, two = edge(8333.00000001), edge(8333.00000002)
     page = page_of(verification(tmp_path, leg(compared(tmp_path, "e.ipynb", one, two))))

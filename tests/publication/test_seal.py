@@ -19,6 +19,8 @@ from beambook.errors import ParameterError, PublicationError, RunNotFound
 from beambook.publication import Publication, seal
 from beambook.publication._declaration import read_declaration
 from beambook.publication._seal.data import Limits
+from beambook.publication._verify.outcome import not_reached
+from beambook.publication._verify.subject import sealed as subject
 from beambook.recipe import execute
 
 WIDGETS = {"application/vnd.jupyter.widget-state+json": {"state": {"m": {"value": 7}}}}
@@ -140,6 +142,10 @@ class TestWhatGoesAlong:
         made = sealed(paper, tmp_path / "out", authors=["Josiah Carberry"])
         assert made.title == "Slope"
         assert not any("claim" in note for note in made.notes)
+        judged = {item.path: item.claims for item in subject(made).items}
+        assert judged["2-make.ipynb"] == {3: "It is steep"}
+        lost = not_reached("2-make.ipynb", made.work / "2-make.ipynb", "gone", {3: "It is steep"})
+        assert [(cell.number, cell.said) for cell in lost.claims] == [(3, "It is steep")]
         assert [each["name"] for each in made.record["authors"]] == ["Josiah Carberry"]
         assert ("2-make.ipynb", 3, "It is steep") in {
             (c.notebook, c.cell, c.text) for c in made.claims

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -30,6 +31,7 @@ __all__ = ["Claimed", "claim_blocks", "heading", "is_number", "value_of"]
 
 NUMBERS_MOST = 60
 OTHERS_MOST = 24
+_ADDRESS = re.compile(r"\[?<[^<>\n]* at 0x[0-9a-fA-F]+>\]?")
 NUMBER_COLUMNS = ("what", "published", "executed again", "relative difference", "allowed", "result")
 
 
@@ -61,7 +63,7 @@ def _marked(evidence: Evidence) -> bool:
 
 def claim_blocks(claims: Sequence[Claimed], album: Album, *, legs: int) -> list[Block]:
     """Numbers in one table; then each table, figure and text by itself."""
-    each = [(claim, evidence) for claim in claims for evidence in claim.outputs or (None,)]
+    each = [(claim, evidence) for claim in claims for evidence in _telling(claim) or (None,)]
     rows = [item for item in each if _in_row(item[1])]
     others = [item for item in each if not _in_row(item[1])]
     blocks: list[Block] = []
@@ -83,6 +85,19 @@ def claim_blocks(claims: Sequence[Claimed], album: Album, *, legs: int) -> list[
         text = f"{count(left_out, 'more claim')} left out here; verdict.json has all of them."
         blocks.append(Paragraph(text, "left out"))
     return blocks
+
+
+def _telling(claim: Claimed) -> tuple[Evidence, ...]:
+    """Without what says nothing but where something was in memory, beside a figure."""
+    kept = tuple(each for each in claim.outputs if not _is_address(each))
+    return kept or claim.outputs
+
+
+def _is_address(evidence: Evidence) -> bool:
+    sides = (evidence.reference, evidence.value)
+    texts = [side.get("text/plain") for side in sides if side is not None]
+    bare = all(isinstance(text, str) and _ADDRESS.fullmatch(text.strip()) for text in texts)
+    return bare and len(texts) == 2 and not has_picture(evidence)
 
 
 def _in_row(evidence: Evidence | None) -> bool:
@@ -122,7 +137,8 @@ def _row_without(claim: Claimed, *, legs: int) -> list[Cell]:
 
 
 def _place(claim: Claimed, *, legs: int) -> str:
-    return shown(claim.where + (f", {claim.leg} software" if legs > 1 else ""), 160)
+    said = f"{claim.cell.outcome.said}; " if claim.cell.outcome.said else ""
+    return shown(said + claim.where + (f", {claim.leg} software" if legs > 1 else ""), 160)
 
 
 def _name(evidence: Evidence) -> str:
@@ -216,7 +232,9 @@ def _status(evidence: Evidence, cell: CellEvidence) -> str:
 def _other(claim: Claimed, evidence: Evidence, album: Album, *, legs: int) -> Block:
     verdict = evidence.verdict
     kind = verdict.evidence if verdict is not None else claim.cell.outcome.evidence
-    title = f"{_kind(kind, evidence)}: {claim.where}"
+    said, number = claim.cell.outcome.said, claim.cell.outcome.number
+    where = f"{shown(said, 80)}; {claim.notebook}, cell {number}" if said else claim.where
+    title = f"{_kind(kind, evidence)}: {where}"
     title += f", {claim.leg} software" if legs > 1 else ""
     return Fold(
         shown(title, 160),

@@ -70,6 +70,8 @@ class CellOutcome:
         What was compared: ``result``, ``table``, ``figure`` …
     claim : bool
         The publication rests on it.
+    said : str
+        What its authors say of the claim.
     """
 
     number: int
@@ -78,6 +80,7 @@ class CellOutcome:
     what: str = ""
     evidence: str = ""
     claim: bool = False
+    said: str = ""
 
     @property
     def where(self) -> str:

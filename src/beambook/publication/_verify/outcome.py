@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +62,7 @@ NOTHING_STORED = "it has no stored outputs to compare with"
 
 
 def judged(
-    path: str, execution: Execution, reference: Path, *, claims: Iterable[Any] = ()
+    path: str, execution: Execution, reference: Path, *, claims: Mapping[Any, str] | None = None
 ) -> NotebookVerdict:
     """The verdict of a notebook that was executed.
 
@@ -73,9 +73,9 @@ def judged(
     execution : Execution
     reference : Path
         The notebook with the outputs that were published.
-    claims : iterable of int or str
+    claims : mapping of int or str to str, optional
         Cells (numbers from 1) and recorded names that the publication rests on, besides those
-        that the notebook itself says.
+        that the notebook itself says, and what the authors say of them.
 
     Returns
     -------
@@ -86,7 +86,7 @@ def judged(
         problem = ""
     except BeambookError as error:  # e.g. a reference that is no notebook
         verdict, problem = None, f"cannot be compared: {error}"
-    cells = _outcomes(execution, verdict, reference, frozenset(claims))
+    cells = _outcomes(execution, verdict, reference, claims or {})
     problem = problem or _end(execution, cells) or _nothing_stored(reference, cells)
     return NotebookVerdict(
         path=path,
@@ -111,10 +111,19 @@ def _beyond(execution: Execution) -> Iterator[str]:
             yield f"{said}: {', '.join(names[:SHOWN])}{more}"
 
 
-def not_reached(path: str, notebook: Path, problem: str) -> NotebookVerdict:
+def not_reached(
+    path: str, notebook: Path, problem: str, claims: Mapping[Any, str] | None = None
+) -> NotebookVerdict:
     """The verdict of a notebook that was not executed, with the reason."""
+    said = claims or {}
     cells = tuple(
-        CellOutcome(number, heading, "not reached", claim="claim" in tags_of(cell))
+        CellOutcome(
+            number,
+            heading,
+            "not reached",
+            claim="claim" in tags_of(cell) or number in said,
+            said=said.get(number, ""),
+        )
         for number, heading, cell in code_cells(notebook)
     )
     return NotebookVerdict(path, "not verified", problem, cells, reference=notebook)
@@ -140,7 +149,7 @@ def _status(cells: tuple[CellOutcome, ...], verdict: Verdict | None, problem: st
 
 
 def _outcomes(
-    execution: Execution, verdict: Verdict | None, reference: Path, claims: frozenset[Any]
+    execution: Execution, verdict: Verdict | None, reference: Path, claims: Mapping[Any, str]
 ) -> tuple[CellOutcome, ...]:
     compared = {cell.number: cell for cell in verdict.cells} if verdict is not None else {}
     expected = {n for n, _, cell in code_cells(reference) if has_error(cell)}
@@ -161,18 +170,24 @@ def _outcomes(
                 what=plain(what)[:WHAT_MOST],
                 evidence=cell.evidence if cell is not None else "",
                 claim=_is_claim(number, source, cell, claims),
+                said=_said(number, cell, claims),
             )
         )
     return tuple(outcomes)
 
 
 def _is_claim(
-    number: int, source: Mapping[str, Any], cell: CellVerdict | None, claims: frozenset[Any]
+    number: int, source: Mapping[str, Any], cell: CellVerdict | None, claims: Mapping[Any, str]
 ) -> bool:
     """By its tag, by a result that it records, or because the publication says so."""
     if "claim" in tags_of(source) or number in claims:
         return True
     return cell is not None and (cell.claim or any(out.name in claims for out in cell.outputs))
+
+
+def _said(number: int, cell: CellVerdict | None, claims: Mapping[Any, str]) -> str:
+    names = [out.name for out in cell.outputs] if cell is not None else []
+    return next((said for each in (number, *names) if (said := claims.get(each))), "")
 
 
 def _cell(

@@ -185,7 +185,7 @@ def _verdicts(room: Room, name: str) -> Iterator[NotebookVerdict]:
         room.stage.reporter(Progress(name, number, len(items), item.path))
         if broken := [path for path in item.requires if path in failed]:
             problem = f"needs {broken[0]}, which did not come to its end"
-            verdict, ended = not_reached(item.path, item.reference, problem), False
+            verdict, ended = not_reached(item.path, item.reference, problem, item.claims), False
         else:
             verdict, ended = _verdict(item, room)
         if not ended:
@@ -198,6 +198,6 @@ def _verdict(item: Item, room: Room) -> tuple[NotebookVerdict, bool]:
     try:
         execution = room.execute(item)
     except BeambookError as error:  # no kernel, a value that does not fit …
-        return not_reached(item.path, item.reference, str(error)), False
+        return not_reached(item.path, item.reference, str(error), item.claims), False
     verdict = judged(item.path, execution, item.reference, claims=item.claims)
     return verdict, execution.status == "done"

@@ -10,7 +10,7 @@ from typing import Any
 
 from beambook.errors import NotebookError, PublicationError, RunNotFound
 from beambook.events import Reporter
-from beambook.publication._contents import DataReference
+from beambook.publication._contents import Claim, DataReference
 from beambook.publication._publication import Publication
 from beambook.publication._verify.notebook import find_notebooks, language_of, read_json
 from beambook.publication._verify.order import in_order
@@ -33,8 +33,9 @@ class Item:
         Of its parameters, as JSON has them.
     requires : tuple of str
         Notebooks that must have come to their end before.
-    claims : frozenset
-        Cells (from 1) and recorded names that the publication rests on.
+    claims : mapping
+        Cells (from 1) and recorded names that the publication rests on, and what its authors say
+        of them.
     language : str
     """
 
@@ -42,7 +43,7 @@ class Item:
     reference: Path
     values: Mapping[str, Any] = field(default_factory=dict)
     requires: tuple[str, ...] = ()
-    claims: frozenset[Any] = frozenset()
+    claims: Mapping[Any, str] = field(default_factory=dict)
     language: str = "python"
 
 
@@ -113,11 +114,11 @@ def sealed(publication: Publication, *, reporter: Reporter | None = None) -> Sub
             reference=publication.path / (each.reference or f"work/{each.path}"),
             values=each.values,
             requires=each.requires,
-            claims=frozenset(
-                claim.name or claim.cell
+            claims={
+                claim.name or claim.cell: _said(claim)
                 for claim in publication.claims
                 if claim.notebook == each.path
-            ),
+            },
             language=each.language,
         )
         for each in publication.notebooks
@@ -134,6 +135,12 @@ def sealed(publication: Publication, *, reporter: Reporter | None = None) -> Sub
         data=publication.data,
         publication=publication,
     )
+
+
+def _said(claim: Claim) -> str:
+    """What its author says; not the value, which is compared, nor nothing but its name."""
+    text = plain(claim.text)
+    return "" if claim.name and text.startswith(f"{claim.name} =") else text
 
 
 def unsealed(path: Path) -> Subject:

@@ -45,6 +45,8 @@ class Claim:
         By the name of the leg.
     what : str
         What is different, in the first leg where something is.
+    said : str
+        What the authors say of it.
     """
 
     notebook: str
@@ -53,6 +55,7 @@ class Claim:
     names: tuple[str, ...]
     statuses: Mapping[str, CellStatus]
     what: str = ""
+    said: str = ""
 
 
 @dataclass(frozen=True, repr=False)
@@ -147,6 +150,7 @@ class Verification(Described):
             names=self._claim_names(path, number),
             statuses={leg: cell.status for leg, cell in cells},
             what=whats[0] if whats else "",
+            said=cells[0][1].said,
         )
 
     def _claim_names(self, path: str, number: int) -> tuple[str, ...]:
@@ -193,7 +197,7 @@ class Verification(Described):
         rows = tuple(
             (
                 claim.notebook,
-                f"{claim.number} {', '.join(claim.names) or claim.heading}".strip(),
+                f"{claim.number} {', '.join(claim.names) or claim.said or claim.heading}".strip(),
                 *(claim.statuses.get(leg.name, "not reached") for leg in self.legs),
                 claim.what,
             )
