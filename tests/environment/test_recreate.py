@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from beambook.environment import Environment, Package, capture, recreate
 from beambook.environment._recreate.interpreters import Interpreter, find_python, installed
 from beambook.environment._recreate.inventory import changes, take_inventory
+from beambook.environment._recreate.slot import Slot
 from beambook.errors import EnvironmentProblem
 
 from .conftest import make_venv, serving
@@ -159,6 +160,22 @@ def test_another_interpreter_under_the_same_name_is_noticed(full, cache):
     again = recreate(full, cache=cache, offline=True)
     assert again.how == "wheels"
     assert "another one than before" in again.notes[0]
+
+
+def test_what_an_orphan_goes_on_to_write_is_removed(tmp_path):
+    """uv outlives who started it and was killed, for a moment."""
+    slot = Slot(tmp_path / "abc")
+
+    def build(tree):
+        tree.mkdir()
+        orphan = tmp_path / "abc.orphan.tmp"
+        orphan.mkdir()
+        (orphan / "late").write_text("x")
+        return {}
+
+    with slot.locked():
+        slot.make(build)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["abc", "abc.lock"]
 
 
 def test_a_changed_wheel_is_named_and_nothing_is_installed(full, tmp_path):

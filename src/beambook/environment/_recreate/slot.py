@@ -107,7 +107,7 @@ class Slot:
             self.remove()
             temporary.rename(self.folder)
         finally:
-            remove_tree(temporary)
+            self._sweep()  # also what uv went on to write after who had started it was killed
 
     def remove(self) -> None:
         """Take it away; what is half removed is not seen as an environment."""
