@@ -226,6 +226,22 @@ def test_a_choice_that_is_none_names_those_there_are(tmp_path):
         verify(tmp_path, data=tmp_path / "none", into=tmp_path / "v")
 
 
+@pytest.mark.parametrize("step", [0, 2], ids=["before", "meanwhile"])
+def test_nothing_half_remains_when_it_is_stopped(tmp_path, step):
+    write(tmp_path / "mine", "a.ipynb", code("1", shown("1")))
+    steps = []
+
+    def stop(progress):
+        steps.append([path.name for path in (tmp_path / "v").iterdir()])
+        if len(steps) > step:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        verify(tmp_path / "mine", environment="here", into=tmp_path / "v", reporter=stop)
+    assert steps[-1] != []
+    assert list((tmp_path / "v").iterdir()) == []
+
+
 def test_another_language_is_a_verdict(tmp_path):
     kernel = {"name": "ir", "display_name": "R", "language": "R"}
     write(tmp_path, "r.ipynb", code("1 + 1", shown("[1] 2")), kernelspec=kernel)

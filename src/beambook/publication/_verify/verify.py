@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -98,28 +101,39 @@ def verify(
     subject = _subject(publication, checksum, reporter)
     began, date = time.monotonic(), stamp()
     path = fresh_folder(Path(into), subject.name)
-    found = Data() if subject.problems else find_data(subject, _path(data), reporter=reporter)
-    names = () if subject.problems else leg_names(environment)
-    stage = Stage(
-        kept(subject, path / REFERENCE) if names else subject, found, path, sandboxed=sandbox,
-        time_limit=time_limit, reporter=reporter,
-    )  # fmt: skip
-    verification = Verification(
-        name=subject.name,
-        title=subject.title,
-        kind=subject.kind,
-        subject=str(subject.path),
-        path=path,
-        date=date,
-        checksum=subject.checksum,
-        integrity=subject.problems,
-        legs=tuple(_leg(name, stage, offline=offline) for name in names),
-        notes=(*subject.notes, *found.notes),
-        data=found.told(subject),
-    )
-    verification = replace(verification, seconds=time.monotonic() - began)
-    verification.save()
+    with _whole(path):
+        found = Data() if subject.problems else find_data(subject, _path(data), reporter=reporter)
+        names = () if subject.problems else leg_names(environment)
+        stage = Stage(
+            kept(subject, path / REFERENCE) if names else subject, found, path, sandboxed=sandbox,
+            time_limit=time_limit, reporter=reporter,
+        )  # fmt: skip
+        verification = Verification(
+            name=subject.name,
+            title=subject.title,
+            kind=subject.kind,
+            subject=str(subject.path),
+            path=path,
+            date=date,
+            checksum=subject.checksum,
+            integrity=subject.problems,
+            legs=tuple(_leg(name, stage, offline=offline) for name in names),
+            notes=(*subject.notes, *found.notes),
+            data=found.told(subject),
+        )
+        verification = replace(verification, seconds=time.monotonic() - began)
+        verification.save()
     return verification
+
+
+@contextmanager
+def _whole(path: Path) -> Iterator[None]:
+    """A verification that was stopped has no answer: nothing half of it remains."""
+    try:
+        yield
+    except BaseException:
+        shutil.rmtree(path, ignore_errors=True)
+        raise
 
 
 def _check(environment: str, data: str | Path | None) -> None:
