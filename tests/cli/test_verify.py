@@ -22,6 +22,8 @@ def test_verify_answers_and_names_every_file_it_wrote(beambook, tmp_path):
     written = answer.out.splitlines()[-1].removeprefix("Wrote ").split(", ")
     assert all((tmp_path / file).is_file() for file in written)
     assert {"verdict.json", "verdict.txt", "notebook.ipynb"} <= {f.split("/")[-1] for f in written}
+    (page,) = [line for line in answer.out.splitlines() if line.startswith("See ")]
+    assert (tmp_path / page.removeprefix("See ")).name == "verdict.html"
     assert answer.err == ""
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from beambook.cli._run import Duration
-from beambook.cli._terminal import ProgressLine, say, say_files, say_json
+from beambook.cli._terminal import ProgressLine, say, say_files, say_json, shown
 from beambook.cli._things import EXECUTIONS
 from beambook.errors import PublicationError
 
@@ -94,6 +94,8 @@ def verify(
         say_json(json.loads(verification.json()))
     else:
         say(verification.card().text())
+        if (page := verification.path / "verdict.html").is_file():
+            say(f"\nSee {shown(page)}")
         say_files(verification.files)
     return verification.exit_status
 
