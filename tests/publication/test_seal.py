@@ -1,10 +1,13 @@
 """Sealing: what goes along, in which order, the same each time; what is changed is named."""
 
+import hashlib
 import json
 import os
 import re
 import shutil
 import subprocess
+import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import nbformat
@@ -13,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from beambook.environment import Environment
+from beambook.environment import Environment, Package
 from beambook.environment._lock import requirements
 from beambook.errors import ParameterError, PublicationError, RunNotFound
 from beambook.publication import Publication, seal
@@ -229,6 +232,25 @@ def empty_environment(folder):
     (folder / "environment.json").write_text(json.dumps(empty.to_json()))
     (folder / "requirements.txt").write_text(requirements(()))
     return folder
+
+
+def test_secrets_in_packages_that_no_index_has_are_found(paper, tmp_path):
+    frozen = empty_environment(tmp_path / "frozen")
+    wheel = frozen / "wheels" / "mine-1-py3-none-any.whl"
+    wheel.parent.mkdir()
+    with zipfile.ZipFile(wheel, "w") as archive:
+        archive.writestr(
+            "mine/login.py", "# me\npassword = 'hunter22xyz'\nhome = '/home/schmidt'\n"
+        )
+    digest = "sha256:" + hashlib.sha256(wheel.read_bytes()).hexdigest()
+    mine = Package("mine", "1", (digest,), "wheel", wheel.name)
+    software = replace(Environment.load(frozen), packages=(mine,))
+    (frozen / "environment.json").write_text(json.dumps(software.to_json()))
+    (frozen / "requirements.txt").write_text(requirements((mine,)))
+    with pytest.raises(PublicationError, match=r"mine-1.*whl/mine/login.py \(line 2\): password"):
+        sealed(paper, tmp_path / "out", environment=frozen)
+    assert not (tmp_path / "out").exists()
+    assert sealed(paper, tmp_path / "out", environment=frozen, allow=["password"]).check() == ()
 
 
 class TestExecutions:

@@ -35,7 +35,7 @@ from beambook.publication._seal.data import (
 from beambook.publication._seal.date import date_of
 from beambook.publication._seal.notebook import Sealed, sealed_notebook
 from beambook.publication._seal.order import ordered
-from beambook.publication._seal.software import sealed_software
+from beambook.publication._seal.software import leaks_of_wheels, sealed_software
 from beambook.publication._seal.source import Source
 from beambook.publication._secrets import Leak, find_secrets
 
@@ -207,7 +207,8 @@ class Draft:
         first: dict[str, str] = {}
         for name in sorted(names, key=lambda name: not name.startswith(WORK)):
             first.setdefault(sha256_of(self.folder / name), name)
-        return find_secrets({name: self.folder / name for name in first.values()})
+        leaks = find_secrets({name: self.folder / name for name in first.values()})
+        return (*leaks, *leaks_of_wheels(self.folder / ENVIRONMENT))
 
 
 def _copy(source: Path, target: Path) -> None:

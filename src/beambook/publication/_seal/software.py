@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import shutil
 import sys
+import tempfile
+import zipfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,12 +16,14 @@ from beambook.errors import PublicationError
 from beambook.events import Reporter
 from beambook.publication._seal.named import imported_modules
 from beambook.publication._seal.source import Source
+from beambook.publication._secrets import Leak, find_secrets
 from beambook.recipe import Execution
 
-__all__ = ["WITHOUT", "sealed_software"]
+__all__ = ["WITHOUT", "leaks_of_wheels", "sealed_software"]
 
 WITHOUT = "none"
 DOCUMENT = "environment.json"
+SECRET = ("token", "key", "password")
 
 
 def sealed_software(
@@ -72,6 +76,28 @@ def sealed_software(
         environment = capture(python, into=into, wheels=wheels, reporter=reporter)
     notes = [*environment.notes, *_disagreements(environment, source)]
     return _document(environment, into), notes
+
+
+def leaks_of_wheels(folder: Path) -> tuple[Leak, ...]:
+    """Tokens, keys and passwords in the packages that no index has: nobody has seen these before.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the frozen software.
+    """
+    if not _is_frozen(folder):
+        return ()
+    own = [each.wheel for each in Environment.load(folder).packages if each.origin == "wheel"]
+    found: list[Leak] = []
+    for wheel in filter(None, own):
+        with tempfile.TemporaryDirectory(prefix="beambook-wheel-") as scratch:
+            with zipfile.ZipFile(folder / "wheels" / wheel) as archive:
+                archive.extractall(scratch)  # it keeps all within
+            files = sorted(path for path in Path(scratch).rglob("*") if path.is_file())
+            named = {f"{wheel}/{path.relative_to(scratch)}": path for path in files}
+            found += [leak for leak in find_secrets(named) if leak.kind in SECRET]
+    return tuple(found)
 
 
 def _is_frozen(wanted: Any) -> bool:
