@@ -35,6 +35,7 @@ COMMANDS = {
     "jobs": "_jobs",
     "log": "_jobs",
     "stop": "_jobs",
+    "freeze": "_freeze",
 }
 HELP = {
     "demo": "Write a facility-format proposal, measure a spectrum on it, report.",
@@ -52,6 +53,7 @@ HELP = {
     "jobs": "List what runs here or on a cluster, and how it goes.",
     "log": "Print what a task of a job has printed.",
     "stop": "End a job.",
+    "freeze": "Write down exactly which software there is, and carry it along.",
 }
 
 
