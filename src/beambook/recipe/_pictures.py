@@ -126,7 +126,7 @@ def _judge_pixels(a: Pixels, b: Pixels, software: str, tally: Tally) -> None:
         other = float((step > SHADE).mean())
     if other:
         tally.differ("picture", f"{other:.2%} of its pixels are others", "the reference")
-        tally.notes.append(f"both drawn by {software}")
+        tally.notes.append(f"both drawn by {_named(software)}")
     else:
         tally.within()
 
@@ -207,6 +207,17 @@ def _read(content: bytes) -> tuple[Pixels, str]:
         size = tuple(max(1, n * LARGEST // largest) for n in white.size)
         white = white.resize((size[0], size[1]), Image.Resampling.BOX)
     return np.asarray(white.convert("RGB")), software
+
+
+def _named(software: str) -> str:
+    """What a picture says of its program, as people write it.
+
+    Examples
+    --------
+    >>> _named("Matplotlib version3.11.2, https://matplotlib.org/")
+    'Matplotlib 3.11.2'
+    """
+    return " ".join(software.partition(",")[0].replace(" version", " ").split())
 
 
 def _resized(pixels: Pixels, width: int, height: int) -> Pixels:

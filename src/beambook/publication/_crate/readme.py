@@ -68,7 +68,7 @@ def _typed(facts: Facts) -> Iterator[str]:
         yield "Then open the notebooks in `work/` in Jupyter, with the kernel `as-published`.\n"
     yield (
         f"`sha256sum -c {_MANIFEST}` checks every file; `sha256sum {_MANIFEST}` gives the checksum "
-        "of the publication: compare it with the one in the paper.\n"
+        "of the publication: compare it with the one in the paper, or give that to `--checksum`.\n"
     )
 
 
