@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -32,10 +33,10 @@ class SandboxContract:
         return folder
 
     @pytest.fixture
-    def private(self, tmp_path):
-        folder = tmp_path / "private"
-        folder.mkdir()
-        return folder
+    def private(self):
+        # As short as those of kernels: a socket's path has 107 characters.
+        with tempfile.TemporaryDirectory(prefix="bb-") as folder:
+            yield Path(folder)
 
     @pytest.fixture
     def run(self, box, work, private):

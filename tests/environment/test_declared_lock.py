@@ -25,6 +25,8 @@ from beambook.errors import EnvironmentProblem
 
 from .conftest import make_venv, project, serving
 
+FILTER = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}  # Python 3.11.4
+
 
 @pytest.fixture(scope="module", autouse=True)
 def index(tmp_path_factory):
@@ -141,7 +143,7 @@ def test_the_code_of_a_source_can_change_nothing_here(index, tmp_path):
     index.add_source("evil", "1.0")
     source = next(index.folder("evil").glob("*.tar.gz"))
     with tarfile.open(source) as archive:
-        archive.extractall(tmp_path, filter="data")
+        archive.extractall(tmp_path, **FILTER)
     backend = tmp_path / "evil-1.0" / "backend.py"
     backend.write_text(
         backend.read_text()
