@@ -313,6 +313,13 @@ vcs = { type = "git", url = "https://example.org", commit-id = "0" }
     assert "uv.lock: pylock.toml counts" in declared.unhonoured
 
 
+def test_imports_of_notebooks_of_2013_are_guessed(folder):
+    cell = {"cell_type": "code", "input": ["import cycler\n", "import numpy"], "outputs": []}
+    old = {"worksheets": [{"cells": [cell]}], "nbformat": 3, "metadata": {}}
+    declared = guess_requirements([folder({"a.ipynb": json.dumps(old)}) / "a.ipynb"])
+    assert {"cycler", "numpy"} <= set(requirements(declared))
+
+
 def test_guess_from_imports(folder):
     here = folder(
         {

@@ -83,11 +83,12 @@ def _sources(path: Path) -> Iterator[str]:
         yield text
         return
     try:
-        cells = entries(mapping(json.loads(text)).get("cells"))
+        document = mapping(json.loads(text))
     except (ValueError, RecursionError) as error:
         raise EnvironmentProblem(f"{path} is no notebook: {error}") from error
-    for cell in cells:
-        source = cell.get("source")
+    sheets = (document, *entries(document.get("worksheets")))  # format 3 has worksheets
+    for cell in (cell for sheet in sheets for cell in entries(sheet.get("cells"))):
+        source = cell.get("source", cell.get("input"))
         if cell.get("cell_type") == "code" and isinstance(source, str | list):
             yield "".join(map(str, source))
 
