@@ -75,6 +75,10 @@ def test_values_authors_and_title_are_taken(beambook, tmp_path):
         (("paper/fit.ipynb", "slop=2", "--into", "s"), "did you mean 'slope'"),
         (("paper", "slope=2", "--into", "s"), "single notebook"),
         (("paper", "--most-data", "-5", "--into", "s"), "-5"),
+        (("paper", "--author", "Jane Doe 0000-0002-1825-0098", "--into", "s"), "no ORCID"),
+        (("paper", "--licence", "CC-BY", "--into", "s"), "CC-BY-4.0"),
+        (("paper", "--date", "2026-99-99", *QUICK[:2], "--into", "s"), "no date"),
+        (("paper", "--allow", "pth", "--into", "s"), "path"),
     ],
 )
 def test_mistakes_are_one_line(beambook, tmp_path, words, message):

@@ -10,7 +10,7 @@ import click
 
 from beambook.cli._terminal import ProgressLine, say, say_files, say_json, shown
 from beambook.cli._things import EXECUTIONS, find_execution
-from beambook.errors import ParameterError, RunNotFound
+from beambook.errors import ParameterError, PublicationError, RunNotFound
 
 if TYPE_CHECKING:
     from beambook.publication import Publication
@@ -78,6 +78,7 @@ def publish(
     """
     from beambook.publication import seal
     from beambook.publication._seal.data import Limits
+    from beambook.publication._seal.seal import WOULD_LEAK
 
     path = _found(source)
     limits = Limits(int(most_data / 10 * MEGABYTE), int(most_data * MEGABYTE))
@@ -88,6 +89,10 @@ def publish(
             path, target, authors=[_author(each) for each in authors], limits=limits,
             values=_values(path, values), reporter=progress, **options,
         )  # fmt: skip
+    except PublicationError as error:
+        if error.message.startswith(WOULD_LEAK):
+            raise  # exit 1: what was asked for is right, the content is not
+        raise click.UsageError(str(error)) from error
     finally:
         progress.close()
     _tell(made, as_json=as_json)

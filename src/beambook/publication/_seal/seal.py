@@ -23,9 +23,10 @@ from beambook.publication._seal.source import find_source
 from beambook.publication._secrets import KINDS, Leak
 from beambook.recipe import Execution
 
-__all__ = ["seal"]
+__all__ = ["WOULD_LEAK", "seal"]
 
 LEAKS_SHOWN = 20
+WOULD_LEAK = "Not sealed, this would leave with it:"
 
 
 def seal(
@@ -156,7 +157,7 @@ def _refuse_leaks(leaks: Sequence[Leak], allowed: set[str]) -> None:
         lines.append(f"  and {len(kept) - LEAKS_SHOWN} more")
     kinds = " ".join(f"--allow {kind}" for kind in sorted({leak.kind for leak in kept}))
     lines.append(f"Remove them and execute the notebooks again, or let them leave: {kinds}")
-    raise PublicationError("Not sealed, this would leave with it:\n" + "\n".join(lines))
+    raise PublicationError("\n".join([WOULD_LEAK, *lines]))
 
 
 def _close(folder: Path, reporter: Reporter | None) -> None:
