@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+import shutil
 import warnings
 
 import h5py
@@ -199,8 +200,9 @@ def test_files_of_an_earlier_correction_are_called_so(proposal, corrected, perfo
     parts = json.loads((performance.path / "parts/parts.json").read_text())
     now = [part for part in parts if part["values"]["modules"] == [0]]
     (tmp_path / "parts.json").write_text(json.dumps(now))
+    shutil.copy(corrected / "calibration_metadata.yml", tmp_path)  # the summary writes to it
     values = {"proposal": proposal, "run": RUN, "parts_folder": tmp_path, "frames_per_module": 1}
-    done = execute("agipd-summary", values, into=tmp_path)
+    done = execute("agipd-summary", values | {"metadata_folder": tmp_path}, into=tmp_path)
     assert done.status == "done", done.error_line
     (problem,) = done.results["problems"]["value"]
     assert "1 of the files in" in problem
