@@ -91,7 +91,7 @@ def test_a_node_that_fails_costs_one_attempt(submit, slurm, make_batch):
         slurm.kill_node(node)
         # As an administrator would; else Slurm waits for its SlurmdTimeout.
         slurm.command("scontrol", "update", f"nodename={node}", "state=down", "reason=test")
-        wait_for(lambda: job.states()[0].reason.startswith("BeginTime"))
+        wait_for(lambda: job.states()[0].state == "queued", "its way back into the queue", 90.0)
         number = job.states()[0].slurm_id
         slurm.command("scontrol", "update", f"jobid={number}", "starttime=now")  # not in 2 min
         first, end = job.wait()
