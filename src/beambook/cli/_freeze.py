@@ -51,7 +51,12 @@ class Wanted:
 @click.option("--image", is_flag=True, help="Make a single-file image of the software.")
 @click.option("--kernel", metavar="NAME", help="Install a Jupyter kernel of the frozen software.")
 @click.option("--declared", is_flag=True, help="Lock what FOLDER's requirement files ask for.")
-@click.option("--before", type=DAY, help="With --declared: as the index was on that day.")
+@click.option(
+    "--before",
+    type=DAY,
+    metavar="YYYY-MM-DD",
+    help="With --declared: as the index was on that day.",
+)
 @click.option("--into", type=click.Path(path_type=Path), help="Folder to write.")
 @click.option("--json", "as_json", is_flag=True, help="For machines.")
 def freeze(
