@@ -1,6 +1,7 @@
 """How all tests run."""
 
 import os
+import signal
 
 import pytest
 from hypothesis import settings
@@ -11,6 +12,10 @@ from beambook.testing._slurm import missing_programs, private_slurm
 settings.register_profile("gate", derandomize=True, deadline=None)
 settings.register_profile("developer", deadline=None)
 settings.load_profile("gate" if os.environ.get("CI") else "developer")
+
+# Started in the background (nohup, a CI's &), the tests would hand a deaf ear for Ctrl-C on to
+# the programs that they start and then interrupt.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session", autouse=True)
