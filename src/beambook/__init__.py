@@ -9,6 +9,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from beambook.first_use import at_first_use
+
 if TYPE_CHECKING:  # what the lazy door leads to, for type checkers and editors
     from beambook.analysis import XAS as XAS
     from beambook.analysis import Analysis as Analysis
@@ -131,12 +133,7 @@ _HOME = {
 }
 
 __all__ = sorted(_HOME)
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module 'beambook' has no attribute {name!r}")
-    return getattr(import_module(f"beambook.{_HOME[name]}"), name)
+__getattr__, _ = at_first_use(__name__, _HOME)
 
 
 def load_ipython_extension(shell: Any) -> None:

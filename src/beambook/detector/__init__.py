@@ -5,8 +5,9 @@ Names are imported when they are first used: EXtra-geom, numba and pyFAI take th
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from beambook.first_use import at_first_use
 
 if TYPE_CHECKING:
     from beambook.detector._assemble import assemble as assemble
@@ -24,13 +25,4 @@ _HOME = {
 }
 
 __all__ = sorted(_HOME)
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module 'beambook.detector' has no attribute {name!r}")
-    return getattr(import_module(f"beambook.detector.{_HOME[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return list(__all__)
+__getattr__, __dir__ = at_first_use(__name__, _HOME)

@@ -44,8 +44,9 @@ It is run again (three attempts in all) if it dies by a signal, never if it exit
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from beambook.first_use import at_first_use
 
 if TYPE_CHECKING:
     from beambook.jobs._batch import Batch as Batch
@@ -75,13 +76,4 @@ _HOME = {
 }
 
 __all__ = sorted(_HOME)
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module 'beambook.jobs' has no attribute {name!r}")
-    return getattr(import_module(f"beambook.jobs.{_HOME[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return list(__all__)
+__getattr__, __dir__ = at_first_use(__name__, _HOME)

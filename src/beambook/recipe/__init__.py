@@ -6,8 +6,9 @@ nothing, and listing recipes needs neither nbformat nor IPython.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from beambook.first_use import at_first_use
 
 if TYPE_CHECKING:
     from beambook.recipe._compare import compare as compare
@@ -41,13 +42,4 @@ _HOME = {
 }
 
 __all__ = sorted(_HOME)
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module 'beambook.recipe' has no attribute {name!r}")
-    return getattr(import_module(f"beambook.recipe.{_HOME[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return list(__all__)
+__getattr__, __dir__ = at_first_use(__name__, _HOME)
