@@ -19,6 +19,7 @@ from beambook.recipe._notebook import read_notebook, title_of
 from beambook.recipe._outputs import compare_outputs, paired
 from beambook.recipe._paths import learned_folders
 from beambook.recipe._source import Reading, read_sources
+from beambook.recipe._stated import stated_by
 from beambook.recipe._tally import Tally, Tolerance
 from beambook.recipe._text import Context
 from beambook.recipe._verdict import CellVerdict, OutputVerdict, Verdict, worst
@@ -82,7 +83,8 @@ def compare(executed: Any, reference: Any, *, rtol: float = 1e-6, atol: float = 
         reference_folders=theirs.folders,
     )
     cells = cells_of(mine.notebook), cells_of(theirs.notebook)
-    drafts = _drafts(*cells, _located(*cells, context))
+    context = replace(_located(*cells, context), stated=stated_by(*cells))
+    drafts = _drafts(*cells, context)
     _judge_roundings(drafts)
     verdicts = tuple(draft.verdict() for draft in drafts if draft.counts)
     return Verdict(

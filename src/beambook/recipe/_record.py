@@ -60,7 +60,8 @@ def record(
         Standard uncertainty, shown beside the value; it is compared to 1 % unless a tolerance
         is given.
     tol : float, optional
-        Absolute tolerance in the unit of the value: |value − reference| ≤ tol.
+        Absolute tolerance in the unit of the value: |value − reference| ≤ tol. It holds as well
+        where the notebook prints the value, or shows it in a table.
     rtol : float, optional
         Relative tolerance. Where neither is given, that of the comparison holds.
     claim : bool

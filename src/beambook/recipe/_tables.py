@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -10,6 +11,7 @@ from typing import Any
 
 from beambook.recipe._align import aligned, opcodes
 from beambook.recipe._arrays import compare_arrays
+from beambook.recipe._numbers import Number
 from beambook.recipe._tally import Tally, Tolerance
 from beambook.recipe._text import Context, compare_texts
 from beambook.recipe._versions import MISSING
@@ -153,7 +155,17 @@ def _compare_cell(a: Any, b: Any, tally: Tally, context: Context, where: str) ->
     elif isinstance(a, str) or isinstance(b, str):
         tally.word(where, str(a), str(b))
     else:
-        tally.number(where, a, b, context.tolerance)
+        _compare_number(a, b, tally, context, where)
+
+
+def _compare_number(a: float, b: float, tally: Tally, context: Context, where: str) -> None:
+    """Within tolerance; that of a recorded result where the cells hold one."""
+    if max(abs(a), abs(b)) < math.inf:
+        one, two = Number.read(repr(a)), Number.read(repr(b))
+        if (result := context.result(one, two)) is not None:
+            result.compare(one, two, tally, where)
+            return
+    tally.number(where, a, b, context.tolerance)
 
 
 def _infinite(value: Any) -> Any:

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from beambook.recipe._align import opcodes
 from beambook.recipe._numbers import LONGEST, Number, compare_numbers
 from beambook.recipe._paths import PATH, RANDOM_NAME, placed, same_path
+from beambook.recipe._stated import Stated, shown_by
 from beambook.recipe._tally import Tally, Tolerance
 from beambook.recipe._versions import unversioned
 from beambook.recipe._volatile import scrub
@@ -70,6 +71,8 @@ class Context:
         Columns of tables that the source fills with volatile values.
     coarse : bool
         The numbers are known to be the same; one text may show fewer digits of them.
+    stated : tuple of Stated
+        Results that both recorded with a tolerance, which holds wherever they are printed.
     """
 
     tolerance: Tolerance = field(default_factory=Tolerance)
@@ -83,6 +86,12 @@ class Context:
     racing: bool = False
     columns: frozenset[str] = frozenset()
     coarse: bool = False
+    stated: tuple[Stated, ...] = ()
+
+    def result(self, a: Number, b: Number) -> Stated | None:
+        """The recorded result that two numbers print; None where the usual tolerance does."""
+        known_alike = self.coarse or self.tolerance.near(a.value, b.value)
+        return None if known_alike else shown_by(self.stated, a, b)
 
 
 @dataclass(frozen=True)
@@ -217,6 +226,8 @@ def _compare_number(
     one, two = Number.read(a.text), Number.read(b.text)
     if a.text != b.text and _epoch(one.value, two.value, context):
         tally.ignored += 1
+    elif (result := context.result(one, two)) is not None:
+        result.compare(one, two, tally, where)
     else:
         compare_numbers(one, two, tally, context.tolerance, where, floor, coarse=context.coarse)
 

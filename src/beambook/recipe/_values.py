@@ -11,6 +11,7 @@ import numpy as np
 
 from beambook.recipe._arrays import compare_arrays
 from beambook.recipe._record import show
+from beambook.recipe._stated import of_error, own_tolerance
 from beambook.recipe._tally import Tally, Tolerance
 from beambook.recipe._text import Context, compare_texts
 
@@ -24,18 +25,11 @@ def compare_results(value: Document, reference: Document, tally: Tally, context:
     name = str(reference.get("name"))
     tally.word("name of the result", value.get("name"), reference.get("name"))
     tally.word(f"{name}: unit", value.get("unit", ""), reference.get("unit", ""))
-    tolerance = _own_tolerance(reference, _own_tolerance(value, context.tolerance))
+    tolerance = own_tolerance(reference) or own_tolerance(value) or context.tolerance
     _Values(tally, tolerance).compare(value.get("value"), reference.get("value"), name)
     if "error" in value or "error" in reference:
-        loose = Tolerance(max(tolerance.rtol, 1e-2), tolerance.atol)
         given = value.get("error"), reference.get("error")
-        _Values(tally, loose).compare(*given, f"{name}: error")
-
-
-def _own_tolerance(result: Document, default: Tolerance) -> Tolerance:
-    if "tol" not in result and "rtol" not in result:
-        return default
-    return Tolerance(float(result.get("rtol", 0.0)), float(result.get("tol", 0.0)))
+        _Values(tally, of_error(tolerance)).compare(*given, f"{name}: error")
 
 
 class _Values:

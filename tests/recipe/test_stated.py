@@ -1,0 +1,174 @@
+"""A tolerance that was recorded once holds where the result is printed, and nowhere else."""
+
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from nbformat.v4 import new_code_cell, new_notebook, new_output
+
+from beambook.recipe import compare
+from beambook.recipe._record import RESULT, encode
+
+TABLE = "application/vnd.dataresource+json"
+FORMS = {
+    "text": "edge {:.4f} eV",
+    "few digits": "edge: {:.1f}",
+    "repr": "{!r}",
+    "scientific": "E0 = {:.6e} eV",
+    "among others": "3 scans at 8333.5: {:.3f} +- 0.05, chi2 1.2345678",
+}
+
+
+def recorded(value, **options):
+    data = {RESULT: encode("edge", value, **options), "text/plain": f"edge = {value}"}
+    return new_output("display_data", data=data)
+
+
+def table(value):
+    schema = {"fields": [{"name": "edge", "type": "number"}, {"name": "n", "type": "integer"}]}
+    return {"schema": schema, "data": [{"edge": value, "n": 3}], "beambook": {"rows": 1}}
+
+
+def notebook(*outputs):
+    made = [new_code_cell(f"step({i})", outputs=[o]) for i, o in enumerate(outputs)]
+    for i, cell in enumerate(made):
+        cell.id, cell.execution_count = f"c{i}", i + 1
+    return new_notebook(cells=made)
+
+
+def printed(text):
+    return new_output("stream", name="stdout", text=text)
+
+
+def judged(value, reference, shown, *, shown_of=None, **options):
+    """The verdict on the second cell, which shows what the first records."""
+    show_a, show_b = shown if isinstance(shown, tuple) else (shown, shown)
+    a = notebook(recorded(value, **options), show_a(value))
+    b = notebook(recorded(reference, **options), show_b(reference))
+    return compare(a, b).cells[1]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_result_printed_has_its_own_tolerance(form):
+    def show(value):
+        return printed(FORMS[form].format(value))
+
+    cell = judged(8333.1234, 8333.3617, show, tol=0.5, claim=True)
+    assert cell.status == "within tolerance"
+    assert "is the recorded 'edge': its tolerance holds (atol 0.5)" in cell.line()
+    assert judged(8333.1234, 8333.3617, show).status == "different"  # nobody said 0.5
+    beyond = judged(8333.1234, 8333.7617, show, tol=0.5)
+    assert beyond.status == "different"
+    assert "recorded 'edge'" in beyond.line()
+
+
+def test_a_result_in_a_table_or_in_html_has_its_own_tolerance():
+    def data(value):
+        return new_output("display_data", data={TABLE: table(value), "text/plain": str(value)})
+
+    def rounded(value):
+        return data(round(value, 2))
+
+    def html(value):
+        page = f"<table><tr><th>edge</th></tr><tr><td>{value:.3f}</td></tr></table>"
+        return new_output("display_data", data={"text/html": page, "text/plain": "<table>"})
+
+    for show in (data, rounded, html):
+        cell = judged(8333.1234, 8333.3617, show, tol=0.5)
+        assert cell.status == "within tolerance", show
+        assert "the recorded 'edge'" in cell.line()
+        assert judged(8333.1234, 8333.3617, show).status == "different"
+
+
+def test_lists_dicts_and_uncertainties_are_found_as_well():
+    def show(value):
+        return printed(f"edge {value['edge']:.3f}, width {value['width']:.3f}")
+
+    a, b = {"edge": 8333.12, "width": 2.51}, {"edge": 8333.31, "width": 2.62}
+    assert judged(a, b, show, tol=0.5).status == "within tolerance"
+    assert judged(a, b | {"width": 3.62}, show, tol=0.5).status == "different"
+    pair = [
+        notebook(recorded(8333.1, tol=0.5, error=e), printed(f"8333.1 ± {e:.4f}"))
+        for e in (0.0512, 0.0513)
+    ]
+    assert compare(*pair).status == "within tolerance"
+
+
+@pytest.mark.parametrize(
+    "pair",
+    [
+        ("edge {:.3f} eV", "edge {:.3f} keV"),
+        ("edge {:.3f} eV", "edge -{:.3f} eV"),
+        ("edge {:.3f} eV at 12.70 K", "edge {:.3f} eV at 12.68 K"),
+        ("edge {:.3f} eV of 3 scans", "edge {:.3f} eV of 4 scans"),
+        ("edge {:.3f} eV", "edge 8333.300 eV"),  # neither is what was recorded
+        ("edge {:.3f} eV", "peak {:.3f} eV"),
+    ],
+    ids=["unit", "sign", "number", "count", "edited", "word"],
+)
+def test_whatever_else_changed_is_found(pair):
+    shown = tuple(lambda value, form=form: printed(form.format(value)) for form in pair)
+    extra = "\n0.1234567 0.2345678 0.3456789"
+    shown = tuple(lambda v, s=s: printed(s(v).text + extra) for s in shown)
+    assert judged(8333.1234, 8333.3617, shown, tol=0.5).status == "different"
+    assert judged(8333.1234, 8333.3617, shown[0], tol=0.5).status == "within tolerance"
+
+
+def test_a_count_that_looks_like_a_rounded_result_is_a_count():
+    def show(value):
+        return printed(f"{value:.0f} peaks")
+
+    assert judged(2.4, 2.6, show, tol=0.5).status == "different"
+    assert judged(2, 3, show, tol=1).status == "within tolerance"  # recorded as it is printed
+
+
+def test_two_results_of_one_value_keep_the_stricter_tolerance():
+    def made(value):
+        loose, strict = (
+            new_output("display_data", data={RESULT: encode(name, value, tol=tol)})
+            for name, tol in (("loose", 0.5), ("strict", 0.01))
+        )
+        return notebook(loose, strict, printed(f"edge {value:.3f}"))
+
+    assert compare(made(8333.1), made(8333.3)).cells[2].status == "different"
+
+
+def test_a_result_in_another_unit_or_skipped_lends_no_tolerance():
+    a, b = (
+        notebook(recorded(v, unit=u, tol=0.5), printed(f"edge {v:.3f}"))
+        for v, u in ((8333.1, "eV"), (8333.3, "keV"))
+    )
+    assert compare(a, b).cells[1].status == "different"
+    a, b = (notebook(recorded(v, tol=0.5), printed(f"edge {v:.3f}")) for v in (8333.1, 8333.3))
+    for each in (a, b):
+        each.cells[0].metadata["tags"] = ["volatile"]
+    assert compare(a, b).status == "different"
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    st.floats(1.0, 1e5) | st.floats(-1e5, -1.0),
+    st.floats(1e-3, 0.2),
+    st.floats(-2.0, 2.0),
+    st.integers(4, 12),
+    st.floats(10.0, 1e4),
+    st.floats(1e-3, 0.5),
+)
+def test_the_printed_result_is_judged_as_the_recorded_one(value, rtol, share, digits, other, step):
+    tol = rtol * abs(value)
+    assume(abs(abs(share) - 1) > 1e-3)
+    moved = value + share * tol
+
+    def show(factor):
+        def text(v):
+            return printed(
+                f"{v:.{digits}g} eV, {other * factor:.9g} K, 0.1234567 0.7654321 0.5555555"
+            )
+
+        return text
+
+    cell = judged(moved, value, show(1.0), tol=tol)
+    assert (cell.status == "different") <= (abs(share) > 1)
+    if abs(share) > 1.1:
+        assert cell.status == "different"
+    assume(abs(other * (1 + step) - moved) > 0.1 and abs(other - value) > 0.1)
+    assert judged(moved, value, (show(1 + step), show(1.0)), tol=tol).status == "different"
