@@ -126,10 +126,9 @@ class Draft:
                     _copy(path, self.folder / piece.reference.where / name)
 
     def _take_notebooks(self) -> None:
-        books = ordered(self.source)
         self.sealed = tuple(
             sealed_notebook(self.source, name, needs, self.pieces, most=self.limits.each)
-            for name, needs in books
+            for name, needs in ordered(self.source).needs.items()
         )
         for each in self.sealed:
             self.notes += each.notes

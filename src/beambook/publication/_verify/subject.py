@@ -11,9 +11,9 @@ from typing import Any
 from beambook.errors import NotebookError, PublicationError, RunNotFound
 from beambook.events import Reporter
 from beambook.publication._contents import Claim, DataReference
+from beambook.publication._order.order import in_order
 from beambook.publication._publication import Publication
 from beambook.publication._verify.notebook import find_notebooks, language_of, read_json
-from beambook.publication._verify.order import in_order
 from beambook.publication._verify.outcome import plain
 
 __all__ = ["Item", "Subject", "sealed", "unsealed"]
@@ -173,7 +173,7 @@ def _subject(kind: str, path: Path, root: Path, found: tuple[Path, ...]) -> Subj
     paths = [each.resolve() for each in found]
     items = tuple(
         Item(name, root / name, requires=needed, language=language_of(root / name))
-        for name, needed in in_order(root, paths)
+        for name, needed in in_order(root, paths).needs.items()
     )
     name = path.resolve().stem if kind == "notebook" else path.resolve().name
     return Subject(kind, path.absolute(), name or "folder", name or "folder", root, items)

@@ -1,17 +1,16 @@
-"""In which order notebooks depend on each other, read from their code."""
+"""Files that a notebook writes and reads, as far as its code says."""
 
 from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from graphlib import CycleError, TopologicalSorter
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from beambook.publication._verify.notebook import code_cells, source_of
 
-__all__ = ["Traffic", "in_order", "requirements_of", "traffic_of"]
+__all__ = ["Traffic", "traffic_of"]
 
 _WRITERS = re.compile(
     r"^(?:to_(?!datetime|numeric|numpy|list|dict|frame|string|timedelta)\w+|save\w*|dump|write\w*"
@@ -19,8 +18,8 @@ _WRITERS = re.compile(
 )
 _FILE = re.compile(r"^[^\n\0*?{}<>|]{1,200}\.\w{1,8}$")
 _MAGIC = re.compile(r"^[ \t]*[%!].*$", re.M)
+HERE = PurePath()
 _RUN = re.compile(r"^[ \t]*%run +[\"']?([^\"'\n]+?\.ipynb)", re.M)
-_DIGITS = re.compile(r"(\d+)")
 
 
 @dataclass(frozen=True)
@@ -37,54 +36,16 @@ class Traffic:
     reads: frozenset[str] = frozenset()
 
 
-def in_order(root: Path, paths: Sequence[Path]) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    """Notebooks in the order of their dependencies, each with those that it needs.
-
-    One needs another when it names a file that the other writes; where nothing says so they
-    are in the order of their names, numbers in them counted (``2-fit`` before ``10-plot``).
+def traffic_of(notebook: Path, folder: PurePath = HERE) -> Traffic:
+    """Files that the code of a notebook names, by what is done with them.
 
     Parameters
     ----------
-    root : Path
-        The folder that they have in common.
-    paths : sequence of Path
-
-    Returns
-    -------
-    tuple of (str, tuple of str)
-        Paths relative to `root`.
+    notebook : Path
+        Where its content is.
+    folder : PurePath
+        Its place in the common folder; names in its code start there.
     """
-    names = sorted((path.relative_to(root).as_posix() for path in paths), key=_natural)
-    traffic = {name: traffic_of(root / name, root) for name in names}
-    needs = requirements_of(traffic)
-    done: list[str] = []
-    while len(done) < len(names):  # of those that can be next, always the first by name
-        ready = [n for n in names if n not in done and set(needs[n]) <= set(done)]
-        done.append(ready[0])
-    return tuple((name, needs[name]) for name in done)
-
-
-def requirements_of(traffic: Mapping[str, Traffic]) -> dict[str, tuple[str, ...]]:
-    """Which notebooks each notebook needs; what would close a circle is left out."""
-    needs: dict[str, tuple[str, ...]] = dict.fromkeys(traffic, ())
-    for name, mine in traffic.items():
-        for other, theirs in traffic.items():
-            shared = (theirs.writes & mine.reads) or other in mine.reads
-            if other != name and shared and not _closes_circle(needs, name, other):
-                needs[name] = (*needs[name], other)
-    return needs
-
-
-def _closes_circle(needs: Mapping[str, tuple[str, ...]], name: str, other: str) -> bool:
-    try:
-        TopologicalSorter({**needs, name: (*needs[name], other)}).prepare()
-    except CycleError:
-        return True
-    return False
-
-
-def traffic_of(notebook: Path, root: Path) -> Traffic:
-    """Files that the code of a notebook names, by what is done with them."""
     writes: set[str] = set()
     reads: set[str] = set()
     for _, _, cell in code_cells(notebook):
@@ -92,11 +53,10 @@ def traffic_of(notebook: Path, root: Path) -> Traffic:
         reads.update(_RUN.findall(source))
         for text, written in _named(source):
             (writes if written else reads).add(text)
-    folder = notebook.parent.relative_to(root)
     return Traffic(_from_root(writes, folder), _from_root(reads - writes, folder))
 
 
-def _from_root(texts: set[str], folder: Path) -> frozenset[str]:
+def _from_root(texts: set[str], folder: PurePath) -> frozenset[str]:
     """Relative to the common folder; what is absolute or leads out of it does not count."""
     found = set()
     for text in texts:
@@ -143,9 +103,3 @@ def _writes(call: ast.Call) -> bool:
         ]  # fmt: skip
         return any(set(mode) & set("wax") and len(mode) <= 3 for mode in modes)
     return bool(_WRITERS.match(name))
-
-
-def _natural(name: str) -> list[tuple[bool, int, str]]:
-    """A key by which ``10`` comes after ``2``."""
-    parts = _DIGITS.split(name.lower())
-    return [(not part.isdigit(), int(part) if part.isdigit() else 0, part) for part in parts]

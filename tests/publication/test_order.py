@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from nbformat.v4 import new_code_cell, new_notebook
 
-from beambook.publication._verify.order import Traffic, in_order, requirements_of, traffic_of
+from beambook.publication._order.order import in_order, requirements_of
+from beambook.publication._order.traffic import Traffic, traffic_of
 
 
 @pytest.fixture
@@ -18,7 +19,7 @@ def make(tmp_path):
             path.parent.mkdir(exist_ok=True)
             nbformat.write(new_notebook(cells=[new_code_cell(source)]), path)
             paths.append(path)
-        return in_order(tmp_path, paths)
+        return tuple(in_order(tmp_path, paths).needs.items())
 
     return make
 
@@ -77,7 +78,7 @@ def test_a_notebook_that_is_run_by_another_comes_first(make):
 def test_what_a_notebook_writes_and_reads(tmp_path, source, writes, reads):
     path = tmp_path / "a.ipynb"
     nbformat.write(new_notebook(cells=[new_code_cell(source)]), path)
-    assert traffic_of(path, tmp_path) == Traffic(frozenset(writes), frozenset(reads))
+    assert traffic_of(path) == Traffic(frozenset(writes), frozenset(reads))
 
 
 NAMES = st.sampled_from("abcdef")
@@ -86,10 +87,20 @@ TRAFFIC = st.builds(Traffic, st.frozensets(NAMES), st.frozensets(NAMES))
 
 @given(st.dictionaries(st.sampled_from("uvwxyz"), TRAFFIC))
 def test_requirements_can_always_be_met(traffic):
-    needs = requirements_of(traffic)
+    needs, circles = requirements_of(traffic)
     done = set()
     for _ in needs:
         done |= {name for name, needed in needs.items() if set(needed) <= done}
     assert done == set(traffic)
     for name, needed in needs.items():
         assert all(traffic[other].writes & traffic[name].reads for other in needed)
+    for first, second in circles:  # nothing is left out that could have been met
+        assert traffic[second].writes & traffic[first].reads
+        assert first in all_before(second, needs)
+
+
+def all_before(name, needs):
+    found = {name}
+    for _ in needs:
+        found |= {each for one in found for each in needs[one]}
+    return found

@@ -1,0 +1,172 @@
+"""In which order notebooks are executed, and which needs which."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+from typing import Any
+
+from beambook.errors import PublicationError, close_names
+from beambook.publication._declaration import DECLARATION, Declaration
+from beambook.publication._order.traffic import Traffic, traffic_of
+
+__all__ = ["Order", "in_order", "order_of", "requirements_of"]
+
+_DIGITS = re.compile(r"(\d+)")
+Needs = Mapping[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True)
+class Order:
+    """Notebooks in the order in which they are executed.
+
+    Attributes
+    ----------
+    needs : mapping of str to tuple of str
+        Each notebook, in its turn, with those that must have come to their end before.
+    circles : tuple of (str, str)
+        Pairs that need each other; the first comes first all the same.
+    shared : mapping of str to tuple of str
+        Files that several notebooks write.
+    """
+
+    needs: Needs
+    circles: tuple[tuple[str, str], ...] = ()
+    shared: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def circles_said(self) -> tuple[str, ...]:
+        """A line for each pair that needs each other."""
+        return tuple(
+            f"{first} and {second} need each other, as their code says: {first} is executed "
+            f"first; order: in {DECLARATION} says otherwise"
+            for first, second in self.circles
+        )
+
+
+def in_order(root: Path, paths: Sequence[Path]) -> Order:
+    """The order of notebooks of which nothing is known but their code.
+
+    Parameters
+    ----------
+    root : Path
+        The folder that they have in common.
+    paths : sequence of Path
+    """
+    places = {path: path.relative_to(root) for path in paths}
+    return order_of(
+        {place.as_posix(): traffic_of(path, place.parent) for path, place in places.items()}
+    )
+
+
+def order_of(traffic: Mapping[str, Traffic], declared: Declaration | None = None) -> Order:
+    """The order of notebooks that write and read files.
+
+    What the author declares wins. Else a notebook needs the one that writes a file which it
+    reads; where nothing says so they are in the order of their names, numbers in them counted
+    (``2-fit`` before ``10-plot``).
+
+    Parameters
+    ----------
+    traffic : mapping of str to Traffic
+        By the notebook's path.
+    declared : Declaration, optional
+
+    Raises
+    ------
+    PublicationError
+        If the declaration names a notebook that is not there, or goes round in a circle.
+    """
+    declared = declared or Declaration()
+    by_name = {name: traffic[name] for name in sorted(traffic, key=_natural)}
+    first = _known([*declared.order, *declared.notebooks], by_name)
+    guessed, circles = requirements_of(by_name)
+    decided = {n for n, facts in declared.notebooks.items() if "requires" in facts}
+    needs = _declared(guessed, declared, by_name)
+    names = _sorted(list(dict.fromkeys([*first, *by_name])), needs)
+    return Order(
+        {name: needs[name] for name in names},
+        tuple(c for c in circles if not {*c} <= {*declared.order} and c[0] not in decided),
+        _shared({name: each.writes for name, each in by_name.items()}),
+    )
+
+
+def requirements_of(
+    traffic: Mapping[str, Traffic],
+) -> tuple[dict[str, tuple[str, ...]], tuple[tuple[str, str], ...]]:
+    """Which notebooks each notebook needs; and what was left out, because it closes a circle."""
+    needs: dict[str, tuple[str, ...]] = dict.fromkeys(traffic, ())
+    circles = []
+    for name, mine in traffic.items():
+        for other, theirs in traffic.items():
+            if other == name or not ((theirs.writes & mine.reads) or other in mine.reads):
+                continue
+            if _circle({**needs, name: (*needs[name], other)}):
+                circles.append((name, other))
+            else:
+                needs[name] = (*needs[name], other)
+    return needs, tuple(circles)
+
+
+def _shared(writes: Mapping[str, Iterable[str]]) -> dict[str, tuple[str, ...]]:
+    writers: dict[str, tuple[str, ...]] = {}
+    for name, files in writes.items():
+        for file in sorted(files):
+            writers[file] = (*writers.get(file, ()), name)
+    return {file: names for file, names in writers.items() if len(names) > 1}
+
+
+def _declared(
+    guessed: Needs, declared: Declaration, known: Iterable[str]
+) -> dict[str, tuple[str, ...]]:
+    """A declared order is not contradicted by a guess; what is required is what is declared."""
+    needs = dict(guessed)
+    places = {name: place for place, name in enumerate(declared.order)}
+    for name in places:
+        before = (n for n in needs[name] if places.get(n, len(needs)) < places[name])
+        needs[name] = tuple(before)
+    for name, facts in declared.notebooks.items():
+        if "requires" in facts:
+            needs[name] = _known(_listed(facts["requires"]), known)
+    return needs
+
+
+def _known(names: Sequence[str], known: Iterable[str]) -> tuple[str, ...]:
+    there = list(known)
+    for name in names:
+        if name not in there:
+            close = close_names(name, there) or sorted(there)[:3]
+            hint = f"Did you mean {' or '.join(close)}?"
+            raise PublicationError(f"{DECLARATION} names no notebook {name!r} here", hint=hint)
+    return tuple(dict.fromkeys(names))
+
+
+def _listed(value: Any) -> list[str]:
+    return [value] if isinstance(value, str) else list(map(str, value or []))
+
+
+def _sorted(names: list[str], needs: Needs) -> list[str]:
+    """Of those that can be next always the first."""
+    if circle := _circle(needs):
+        raise PublicationError(f"The notebooks require each other: {' → '.join(circle)}")
+    done: list[str] = []
+    while len(done) < len(names):
+        done.append(next(n for n in names if n not in done and set(needs[n]) <= set(done)))
+    return done
+
+
+def _circle(needs: Needs) -> tuple[str, ...]:
+    try:
+        TopologicalSorter(needs).prepare()
+    except CycleError as error:
+        return tuple(map(str, error.args[1]))
+    return ()
+
+
+def _natural(name: str) -> list[tuple[bool, int, str]]:
+    """A key by which ``10`` comes after ``2``."""
+    parts = _DIGITS.split(name.lower())
+    return [(not part.isdigit(), int(part) if part.isdigit() else 0, part) for part in parts]
