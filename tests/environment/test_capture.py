@@ -6,6 +6,8 @@ import base64
 import json
 import re
 import shutil
+import signal
+import socket
 import subprocess
 import sys
 import tomllib
@@ -491,3 +493,31 @@ def test_many_packages_that_no_index_has_are_found_among_many(index, new_venv, t
     frozen = capture(made.python, into=tmp_path / "e")
     assert {p.name for p in frozen.packages if p.origin == "wheel"} == gone
     assert [p.name for p in frozen.packages] == names
+
+
+ASKS = """
+import signal, sys
+from pathlib import Path
+from beambook.environment._capture.downloads import fetch_all
+from beambook.environment._capture.fetch import File
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background ignores it
+try:
+    files = [File(name, f"{name}.whl", sys.argv[1] + name, "0" * 64, 1) for name in "ab"]
+    fetch_all(files, Path(sys.argv[2]), None, print)
+except KeyboardInterrupt:
+    sys.exit(130)
+"""
+
+
+def test_ctrl_c_does_not_wait_for_a_server_that_is_silent(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"http://127.0.0.1:{server.getsockname()[1]}/"
+        asking = subprocess.Popen(
+            [sys.executable, "-c", ASKS, url, str(tmp_path)], stderr=subprocess.PIPE, text=True
+        )
+        connection, _ = server.accept()
+        with connection:  # and never answer
+            asking.send_signal(signal.SIGINT)
+            _, said = asking.communicate(timeout=30)
+    assert (asking.returncode, said) == (130, "")

@@ -9,13 +9,14 @@ import shutil
 import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event
 from urllib.parse import urlsplit
 
 from beambook.environment._capture.login import request
 from beambook.environment._environment import sha256_of
 from beambook.errors import EnvironmentProblem
 
-__all__ = ["File", "fetch"]
+__all__ = ["File", "Unwanted", "fetch"]
 
 SECONDS = 120.0
 TRIES = 3
@@ -42,7 +43,13 @@ class File:
     size: int
 
 
-def fetch(file: File, folder: Path, *, reuse: Path | None = None) -> None:
+class Unwanted(Exception):
+    """Nobody waits for the file any more."""
+
+
+def fetch(
+    file: File, folder: Path, *, reuse: Path | None = None, stop: Event | None = None
+) -> None:
     """Put a file into a folder, complete and checked, or not at all.
 
     Parameters
@@ -52,11 +59,15 @@ def fetch(file: File, folder: Path, *, reuse: Path | None = None) -> None:
         A file that is there already and is the right one stays.
     reuse : Path, optional
         Another folder that may have it.
+    stop : Event, optional
+        Set when nobody waits for it any more.
 
     Raises
     ------
     EnvironmentProblem
         If it cannot be had, or is another than was locked.
+    Unwanted
+        If `stop` was set meanwhile.
     """
     path = folder / file.name
     if _is(path, file):
@@ -66,7 +77,7 @@ def fetch(file: File, folder: Path, *, reuse: Path | None = None) -> None:
         if reuse is not None and _is(reuse / file.name, file):
             _link(reuse / file.name, part)
         else:
-            _tried(file, part)
+            _tried(file, part, stop or Event())
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
@@ -83,14 +94,14 @@ def _link(source: Path, part: Path) -> None:
         shutil.copyfile(source, part)
 
 
-def _tried(file: File, part: Path) -> None:
+def _tried(file: File, part: Path, stop: Event) -> None:
     if urlsplit(file.url).scheme not in SCHEMES:
         raise EnvironmentProblem(f"{file.name} is at {file.url!r}, which is no address of the web")
     for left in reversed(range(TRIES)):
         try:
-            return _download(file, part)
+            return _download(file, part, stop)
         except (OSError, ValueError, http.client.HTTPException) as error:
-            if not left:
+            if not left or stop.is_set():
                 where = urlsplit(file.url).netloc.rpartition("@")[2] or "this machine"
                 raise EnvironmentProblem(
                     f"{file.name} cannot be fetched from {where}: {error}"
@@ -98,13 +109,15 @@ def _tried(file: File, part: Path) -> None:
     return None
 
 
-def _download(file: File, part: Path) -> None:
+def _download(file: File, part: Path, stop: Event) -> None:
     digest = hashlib.sha256()
     with (
         urllib.request.urlopen(request(file.url), timeout=SECONDS) as answer,  # noqa: S310 checked
         part.open("wb") as out,
     ):
         while block := answer.read(BLOCK):
+            if stop.is_set():
+                raise Unwanted(file.name)
             digest.update(block)
             out.write(block)
     if digest.hexdigest() != file.sha256:

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import time
 import tomllib
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from beambook.environment._capture.fetch import File, fetch
+from beambook.environment._capture.downloads import fetch_all
+from beambook.environment._capture.fetch import File
 from beambook.environment._environment import WHEELS, Environment
 from beambook.environment._package import Package, canonical, is_wheel_name
 from beambook.environment._write import write_lock
 from beambook.errors import EnvironmentProblem
-from beambook.events import Progress, Reporter, Silent
+from beambook.events import Reporter, Silent
 
 __all__ = ["carry", "fetch_wheels"]
-
-AT_ONCE = 8
 
 
 def fetch_wheels(
@@ -93,7 +90,7 @@ def carry(
     """
     wanted = [_best(p, files) for p in packages if not p.wheel and p.origin != "absent"]
     folder.mkdir(parents=True, exist_ok=True)
-    _fetch_all(wanted, folder, reuse, reporter)
+    fetch_all(wanted, folder, reuse, reporter)
     fetched = {file.package: file for file in wanted}
     return tuple(_with_wheel(package, fetched.get(package.name)) for package in packages)
 
@@ -136,23 +133,3 @@ def _best(package: Package, files: Mapping[str, Mapping[str, Any]]) -> File:
 def _name(said: Mapping[str, Any]) -> str:
     address = str(said.get("name") or said.get("url") or said["path"])
     return unquote(urlsplit(address).path.rpartition("/")[2])
-
-
-def _fetch_all(
-    wanted: Sequence[File], folder: Path, reuse: Path | None, reporter: Reporter
-) -> None:
-    began = time.monotonic()
-    total = max(1, sum(file.size for file in wanted) // 1_000_000)
-    done = 0
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        tasks = {pool.submit(fetch, file, folder, reuse=reuse): file for file in wanted}
-        try:
-            for task in as_completed(tasks):
-                task.result()
-                done += tasks[task].size
-                at = min(done // 1_000_000, total)
-                seconds = time.monotonic() - began
-                reporter(Progress("wheels (MB)", at, total, tasks[task].name, seconds))
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
