@@ -322,6 +322,25 @@ class TestData:
         assert any("large" in note and "not carried" in note for note in made.notes)
         assert made.check() == ()
 
+    def test_what_lies_with_the_notebooks_may_be_elsewhere_for_others(self, paper, tmp_path):
+        (paper / "data" / "huge.bin").write_bytes(b"y" * 2000)
+        (paper / "tiny.bin").write_bytes(b"z")
+        (paper / "publication.yml").write_text(
+            "data:\n"
+            "- {folder: data, name: raw, doi: 10.5281/zenodo.7}\n"
+            "- {folder: tiny.bin, url: 'https://x.org/tiny.bin', carry: no}\n"
+        )
+        made = sealed(paper, tmp_path / "out", limits=Limits(1000, 100_000))
+        raw, tiny = made.data
+        assert (raw.kind, raw.where, raw.target) == ("doi", "10.5281/zenodo.7", "data")
+        assert [f.url for f in raw.files] == ["doi:10.5281/zenodo.7/huge.bin"]  # table.csv is along
+        assert (tiny.kind, tiny.target, tiny.files[0].url) == ("url", "", "https://x.org/tiny.bin")
+        assert {"data/table.csv"} == {n for n in names(made) if n.endswith(("csv", "bin"))}
+        assert any("tiny.bin" in note and "publication.yml says so" in note for note in made.notes)
+        (paper / "data" / "huge.bin").unlink()
+        small = sealed(paper, tmp_path / "small")
+        assert (small.data[0].kind, small.data[0].files) == ("doi", ())
+
     def test_runs_of_a_proposal_are_referred_to_as_they_lie(self, paper, tmp_path, monkeypatch):
         run = tmp_path / "exp" / "SCS" / "202631" / "p900074" / "raw" / "r0487"
         run.mkdir(parents=True)

@@ -22,6 +22,8 @@ from beambook.errors import (
 from beambook.publication import Publication, rerun, seal, verify
 from beambook.recipe import PythonKernel, execute
 
+from .served import served
+
 MAKE = (
     "# Make",
     "slope: float = 0.5  # of the line\nfile: str = 'calibration.csv'",
@@ -258,6 +260,64 @@ def test_rerun_refuses_what_is_not_there(sealed, kept, tmp_path, name, values, e
 def test_rerun_says_which_data_is_missing(sealed, tmp_path):
     with pytest.raises(ExecutionError, match="give its folder with --data"):
         rerun(sealed.path, "b-make", into=tmp_path)
+
+
+@pytest.fixture
+def served_from(sealed, kept, software, tmp_path, monkeypatch):
+    """The same, whose data is on the web: the server and the publication; nothing is cached."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    shutil.copytree(sealed.path.parent / "analysis", tmp_path / "analysis")
+    with served({"offset.txt": (kept / "measured" / "offset.txt").read_bytes()}) as server:
+        url = server.url("good", "offset.txt")
+        data = {"folder": str(kept / "measured"), "target": "measured", "name": "m", "url": url}
+        made = seal(
+            tmp_path / "analysis", tmp_path / "line", environment=software[1], data=[data],
+            date="2026-11-01", limits=nothing(),
+        )  # fmt: skip
+        yield server, made
+
+
+def test_data_by_reference_is_fetched_when_asked_for(served_from, tmp_path):
+    server, made = served_from
+    (data,) = made.data
+    assert (data.kind, data.files[0].url) == ("url", server.url("good", "offset.txt"))
+    assert "verify . --fetch" in (made.path / "README.md").read_text()
+    for file in (made.path / "data", made.work / "measured"):
+        assert not file.exists()
+    missing = verify(made, environment="here", into=tmp_path / "v")
+    assert (missing.status, missing.exit_status) == ("not verified", 1)
+    assert missing.cause == (
+        f"data m ({data.where}) is not here: --fetch downloads it (5 B), "
+        "or give its folder with --data"
+    )
+    assert server.asked == []
+    found = verify(made, environment="here", fetch=True, into=tmp_path / "v")
+    assert (found.status, found.cause) == ("same", "")
+    assert "data m: 1 file (5 B) fetched from 127.0.0.1" in found.notes[0]
+    assert len(server.asked) == 1
+    again = verify(made, environment="here", into=tmp_path / "v")  # it was kept
+    assert again.status == "same"
+    assert "found in" in dict(again.data)["m"]
+    done = rerun(made, "b-make", ["slope=2"], environment="here", fetch=True, into=tmp_path / "e")
+    assert done.status == "done"
+    assert len(server.asked) == 1
+
+
+def test_data_that_is_another_on_the_web_is_the_verdict(served_from, tmp_path):
+    server, made = served_from
+    server.files["offset.txt"] = b"9.25\n"
+    found = verify(made, environment="here", fetch=True, into=tmp_path / "v")
+    assert (found.status, found.exit_status) == ("not verified", 1)
+    assert "data m: offset.txt cannot be fetched" in found.cause
+    assert "not what was sealed: another checksum" in found.cause
+    assert {cell.status for n in found.legs[0].notebooks for cell in n.cells} == {"not reached"}
+    with pytest.raises(ExecutionError, match="another checksum"):
+        rerun(made, "b-make", environment="here", fetch=True, into=tmp_path / "e")
+
+
+def test_data_without_an_address_cannot_be_fetched(sealed, tmp_path):
+    found = verify(sealed, fetch=True, into=tmp_path)
+    assert found.cause.endswith("--fetch cannot have it: the publication names no address of it")
 
 
 def test_a_zip_is_verified_as_its_folder(sealed, kept, tmp_path):

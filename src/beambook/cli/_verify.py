@@ -25,6 +25,11 @@ CHOICES = ["preserved", "recreated", "newest", "both", "here"]
     help="Where the data is that the publication only refers to.",
 )
 @click.option(
+    "--fetch",
+    is_flag=True,
+    help="Download such data from the addresses that the publication names, and check it.",
+)
+@click.option(
     "--environment",
     type=click.Choice(CHOICES),
     default="preserved",
@@ -52,6 +57,7 @@ CHOICES = ["preserved", "recreated", "newest", "both", "here"]
 def verify(
     publication: str,
     data: Path | None,
+    fetch: bool,
     environment: str,
     checksum: str,
     offline: bool,
@@ -69,6 +75,7 @@ def verify(
     \b
       beambook verify edge-of-nickel.zip
       beambook verify edge-of-nickel.zip --environment both --data /gpfs/exfel
+      beambook verify edge-of-nickel.zip --fetch
       beambook verify somebodys-checkout
     """
     from beambook.publication import verify as verify_publication  # jupyter, only when needed
@@ -78,6 +85,7 @@ def verify(
         verification = verify_publication(
             publication,
             data=data,
+            fetch=fetch,
             environment=environment,
             checksum=checksum,
             into=into,
@@ -109,6 +117,11 @@ def verify(
     help="Where the data is that the publication only refers to.",
 )
 @click.option(
+    "--fetch",
+    is_flag=True,
+    help="Download such data from the addresses that the publication names, and check it.",
+)
+@click.option(
     "--environment",
     type=click.Choice([choice for choice in CHOICES if choice != "both"]),
     default="preserved",
@@ -130,6 +143,7 @@ def rerun(
     publication: str,
     words: tuple[str, ...],
     data: Path | None,
+    fetch: bool,
     environment: str,
     offline: bool,
     into: Path,
@@ -158,6 +172,7 @@ def rerun(
             names[0] if names else None,
             [word for word in words if "=" in word],
             data=data,
+            fetch=fetch,
             environment=environment,
             into=into,
             offline=offline,

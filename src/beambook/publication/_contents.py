@@ -58,11 +58,22 @@ class SealedNotebook:
 
 @dataclass(frozen=True)
 class DataFile:
-    """A file of data: `path` below its `DataReference`, bytes, sha256 where it was taken."""
+    """A file of data: `path` below its `DataReference`, bytes, sha256 where it was taken.
+
+    Attributes
+    ----------
+    path : str
+    size : int
+    sha256 : str or None
+    url : str
+        Where it can be fetched: an address of the web, or ``doi:DOI/NAME`` (the name quoted, so
+        that it has no ``/``); empty if nobody said.
+    """
 
     path: str
     size: int
     sha256: str | None = None
+    url: str = ""
 
 
 @dataclass(frozen=True)
@@ -93,6 +104,12 @@ class DataReference:
     def size(self) -> int:
         """Of all its files, in bytes."""
         return sum(file.size for file in self.files)
+
+    def document(self) -> dict[str, Any]:
+        """As ``publication.json`` has it: an address only where there is one."""
+        made = asdict(self)
+        made["files"] = [{k: v for k, v in f.items() if k != "url" or v} for f in made["files"]]
+        return made
 
 
 @dataclass(frozen=True)
@@ -158,6 +175,7 @@ def _built(kind: type[Any], document: Mapping[str, Any], where: str) -> Any:
 
 _TYPES: dict[str, type | tuple[type, ...]] = {
     **dict.fromkeys(("path", "title", "kernel", "language", "python", "name", "kind"), str),
+    "url": str,
     **dict.fromkeys(("where", "target", "notebook", "text", "commit", "remote"), str),
     **dict.fromkeys(("reference", "started", "ended", "sha256"), (str, type(None))),
     **dict.fromkeys(("requires", "outputs", "files"), tuple),

@@ -251,7 +251,8 @@ _READERS: dict[str, Any] = {
     "related": _related,
     "data": _mappings(
         "data", "where",
-        ("name", "where", "doi", "url", "folder", "proposal", "run", "runs", "target"),
+        ("name", "where", "doi", "url", "folder", "proposal", "run", "runs", "target", "files",
+         "carry", "size", "sha256"),
     ),
     "claims": _mappings("claims", "name", ("name", "notebook", "cell", "text", "kind")),
     "doi": lambda value: doi(str(value)),

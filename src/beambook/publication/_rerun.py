@@ -31,6 +31,7 @@ def rerun(
     values: Mapping[str, Any] | Iterable[str] = (),
     *,
     data: str | Path | None = None,
+    fetch: bool = False,
     environment: str = "preserved",
     into: str | Path = INTO,
     offline: bool = False,
@@ -50,7 +51,7 @@ def rerun(
     values : mapping, or iterable of str
         Values of parameters, ``{"run": 9}`` or ``["run=9"]``; the others are as sealed. A
         relative path starts in the caller's folder.
-    data, environment, offline, sandbox, time_limit, reporter
+    data, fetch, environment, offline, sandbox, time_limit, reporter
         As for `verify`.
     into : str or Path
         Folder of executions. The files that the notebook worked with are in ``work/`` of its own.
@@ -85,7 +86,8 @@ def rerun(
     opened = publication if isinstance(publication, Publication) else Publication.open(publication)
     subject = _whole(sealed(opened, reporter=reporter))
     chosen = _chosen(subject, notebook)
-    found = find_data(subject, Path(data).absolute() if data else None, reporter=reporter)
+    given = Path(data).absolute() if data else None
+    found = find_data(subject, given, fetch=fetch, reporter=reporter)
     if found.problem:
         raise ExecutionError(found.problem)
     Path(into).mkdir(parents=True, exist_ok=True)

@@ -162,6 +162,7 @@ def _cell(text: str) -> str:
 
 
 def _data(data: Iterable[DataReference]) -> Iterator[str]:
+    data = tuple(data)
     rows = [
         f"| {d.name} | {d.kind} | {d.where or d.target} | {len(d.files)} | {as_size(d.size)} |"
         for d in data
@@ -171,7 +172,9 @@ def _data(data: Iterable[DataReference]) -> Iterator[str]:
         yield "\n".join(
             ["| name | kind | where | files | size |", "|---|---|---|---|---|", *rows, ""]
         )
-        yield "What is not carried is given with `--data DIR`.\n"
+        there = any(file.url for each in data if each.kind != "carried" for file in each.files)
+        fetched = ", or downloaded by `beambook verify . --fetch`" if there else ""
+        yield f"What is not carried is given with `--data DIR`{fetched}.\n"
 
 
 def _weight(facts: Facts, name: str) -> str:

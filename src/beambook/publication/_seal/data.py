@@ -6,7 +6,7 @@ import os
 import re
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +16,14 @@ from beambook.publication._contents import DataFile, DataReference
 from beambook.publication._declaration import doi
 from beambook.publication._manifest import sha256_of
 from beambook.publication._names import why_unsafe
+from beambook.publication._seal.address import with_addresses
+from beambook.publication._seal.piece import Piece
 from beambook.publication._seal.source import Source
 
 __all__ = [
     "CARRIED",
     "Limits",
-    "Piece",
+    "apart",
     "as_piece",
     "pieces_of",
     "portable",
@@ -49,27 +51,6 @@ class Limits:
     total: int = 1_000_000_000
 
 
-@dataclass(frozen=True)
-class Piece:
-    """Data that is referred to, and where it is now.
-
-    Attributes
-    ----------
-    reference : DataReference
-        Without sizes and checksums, until it is `settled`.
-    base : Path or None
-        Folder that names of `files` start in; None for what is elsewhere.
-    files : mapping of str to Path
-        Name in the reference to the file.
-    carried : bool
-    """
-
-    reference: DataReference
-    base: Path | None = None
-    files: Mapping[str, Path] = field(default_factory=dict)
-    carried: bool = False
-
-
 def pieces_of(source: Source, given: Iterable[Any], large: Iterable[Piece] = ()) -> list[Piece]:
     """All data: as declared, as given, links that lead out, what executions have read, `large`."""
     found = [as_piece(each, source.root) for each in (*source.declaration.data, *given)]
@@ -84,7 +65,28 @@ def pieces_of(source: Source, given: Iterable[Any], large: Iterable[Piece] = ())
             inside = path.is_relative_to(source.root) or path.is_relative_to(execution.path)
             if path.is_absolute() and not inside and not _is_known(path, found, known):
                 found.append(_of_input(path, each))
-    return _named_apart([*found, *large])
+    return _named_apart(_with_large(found, list(large), source))
+
+
+def apart(source: Source) -> set[Path]:
+    """Files of the folder that shall not be carried, as declared."""
+    declared = (each for each in source.declaration.data if each.get("carry") is False)
+    return {path for each in declared for path in as_piece(each, source.root).files.values()}
+
+
+def _with_large(found: list[Piece], large: list[Piece], source: Source) -> list[Piece]:
+    """Of declared data that lies among the notebooks, what does not go along with them anyhow."""
+    waiting = {path: piece for piece in large for path in piece.files.values()}
+    along = {source.root / name for name in source.files} - waiting.keys()
+    done = []
+    for piece in found:
+        if piece.urls or not piece.carry:
+            files = {name: path for name, path in piece.files.items() if path not in along}
+            piece = replace(piece, files=files, urls=piece.urls if files else {})
+            for path in files.values():
+                waiting.pop(path, None)
+        done.append(piece)
+    return [*done, *waiting.values()]
 
 
 def with_what_was_read(source: Source, pieces: list[Piece]) -> tuple[list[Piece], list[str]]:
@@ -128,6 +130,8 @@ def _is_known(path: Path, found: list[Piece], bases: list[Path]) -> bool:
 def as_piece(given: Any, root: Path) -> Piece:
     """Data as people name it: a DOI, an address, a proposal with its run, a folder or a file.
 
+    A mapping may say both where it is here and where others find it.
+
     Raises
     ------
     PublicationError
@@ -136,10 +140,14 @@ def as_piece(given: Any, root: Path) -> Piece:
     if isinstance(given, DataReference):
         return Piece(given)
     facts = dict(given) if isinstance(given, Mapping) else {"where": str(given)}
+    return with_addresses(_as_piece(facts, root), facts, root)
+
+
+def _as_piece(facts: Mapping[str, Any], root: Path) -> Piece:
     name, target = str(facts.get("name") or ""), str(facts.get("target") or "")
     if "proposal" in facts:
         return _of_proposal(facts, root)
-    where = str(facts.get("doi") or facts.get("url") or facts.get("folder") or facts.get("where"))
+    where = str(facts.get("folder") or facts.get("where") or facts.get("doi") or facts.get("url"))
     path = root / Path(where).expanduser()
     if not _URL.match(where) and not _DOI.match(where) and path.exists():
         return _of_folder(name or path.name, path, target=target)
@@ -267,7 +275,9 @@ def settled(
         if piece.files:
             hashed += sum(sizes.values())
             sums = {n: sha256_of(p) for n, p in piece.files.items()} if hashed <= HASHED else {}
-            files = tuple(DataFile(n, size, sums.get(n)) for n, size in sizes.items())
+            files = tuple(
+                DataFile(n, size, sums.get(n), piece.urls.get(n, "")) for n, size in sizes.items()
+            )
             piece = replace(piece, reference=replace(piece.reference, files=files))
             carried = _fits(piece, sizes, limits, spent)
             spent += sum(sizes.values()) if carried else 0
@@ -286,7 +296,7 @@ def settled(
 
 
 def _fits(piece: Piece, sizes: Mapping[str, int], limits: Limits, spent: int) -> bool:
-    safe = not any(why_unsafe(name) for name in sizes)
+    safe = piece.carry and not any(why_unsafe(name) for name in sizes)
     small = max(sizes.values(), default=0) <= limits.each
     return safe and small and spent + sum(sizes.values()) <= limits.total
 
@@ -301,7 +311,10 @@ def _notes(piece: Piece, sums: Mapping[str, str]) -> list[str]:
     name, size = piece.reference.name, piece.reference.size
     if piece.carried:
         return []
-    notes = [f"data {name} ({size:,} bytes) is not carried: it is too large"]
+    why = "it is too large" if piece.carry else "publication.yml says so"
+    notes = [f"data {name} ({size:,} bytes) is not carried: {why}"]
+    if piece.reference.kind == "folder":
+        notes[0] += "; with doi: or url: in publication.yml others can fetch it"
     if not sums:
         notes.append(f"data {name}: no checksums were taken, sizes only: it is too large")
     return notes

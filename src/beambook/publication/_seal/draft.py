@@ -26,7 +26,7 @@ from beambook.publication._publication import ENVIRONMENT, FORMAT, RECORD, WORK
 from beambook.publication._seal.code import code_of
 from beambook.publication._seal.data import (
     Limits,
-    Piece,
+    apart,
     as_piece,
     pieces_of,
     settled,
@@ -35,6 +35,7 @@ from beambook.publication._seal.data import (
 from beambook.publication._seal.date import date_of
 from beambook.publication._seal.notebook import Sealed, sealed_notebook
 from beambook.publication._seal.order import ordered
+from beambook.publication._seal.piece import Piece
 from beambook.publication._seal.software import leaks_of_wheels, sealed_software
 from beambook.publication._seal.source import Source
 from beambook.publication._secrets import Leak, find_secrets
@@ -90,14 +91,14 @@ class Draft:
 
     def _copy_work(self) -> None:
         """The author's files; those that are too large become data that goes by reference."""
-        spent = 0
+        spent, referred = 0, apart(self.source)
         for name in self.source.files:
             path = self.source.path(name)
             if why := why_unsafe(f"{WORK}/{name}"):
                 raise PublicationError(f"The file name {name!r} {why}", hint="Rename or exclude it")
             size = path.stat().st_size
             fits = size <= self.limits.each and spent + size <= self.limits.total
-            if fits or name.endswith(".ipynb"):
+            if (fits and path not in referred) or name.endswith(".ipynb"):
                 spent += size
                 _copy(path, self.folder / WORK / name)
             else:
@@ -192,7 +193,7 @@ class Draft:
             "doi": declared.doi,
             "version": declared.version,
             "notebooks": [asdict(each.record) for each in self.sealed],
-            "data": [asdict(each) for each in data],
+            "data": [each.document() for each in data],
             "environment": software,
             "claims": [asdict(claim) for claim in claims],
             "code": asdict(self.code),

@@ -9,7 +9,8 @@ from typing import Any
 
 from beambook.errors import ParameterError
 from beambook.publication._contents import Claim, SealedNotebook
-from beambook.publication._seal.data import Piece, portable
+from beambook.publication._seal.data import portable
+from beambook.publication._seal.piece import Piece
 from beambook.publication._seal.source import Source
 from beambook.recipe import Execution, Recipe
 from beambook.recipe._cells import Cell, cells_of

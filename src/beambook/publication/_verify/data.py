@@ -11,15 +11,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from beambook.errors import DataError
 from beambook.events import Progress, Reporter
 from beambook.publication._contents import DataReference
+from beambook.publication._fetch.fetch import Fetcher, why_not_fetched
 from beambook.publication._manifest import sha256_of
 from beambook.publication._verify.subject import Subject
+from beambook.recipe._memory import as_size
 
 __all__ = ["Data", "find_data"]
 
 ROOTS = "BEAMBOOK_DATA"
 DEPTH = 6
+PLACED = ("folder", "doi", "url")  # a run is found through its root, what is carried by values
 _PROPOSAL = re.compile(r"(?:^|/)p\d{6}/(?:raw|proc)/")
 _VALUE = re.compile(r"data:([^/]+)(?:/(.*))?$", re.S)
 
@@ -88,7 +92,7 @@ class Data:
 
 def _has_place(reference: DataReference) -> bool:
     """Whether its place is below the work folder: by its target, or beside the notebooks."""
-    return bool(reference.target) or (reference.kind == "folder" and bool(reference.files))
+    return bool(reference.target) or (reference.kind in PLACED and bool(reference.files))
 
 
 def _put(source: Path, place: Path, *, link: bool) -> None:
@@ -103,14 +107,19 @@ def _put(source: Path, place: Path, *, link: bool) -> None:
         shutil.copy2(source, place)
 
 
-def find_data(subject: Subject, given: Path | None, *, reporter: Reporter) -> Data:
+def find_data(
+    subject: Subject, given: Path | None, *, fetch: bool = False, reporter: Reporter
+) -> Data:
     """Find the data of a subject, and check sizes and checksums.
 
     Parameters
     ----------
     subject : Subject
     given : Path or None
-        Where the user says that it is; besides, the roots in ``$BEAMBOOK_DATA`` are searched.
+        Where the user says that it is; besides, the roots in ``$BEAMBOOK_DATA`` are searched, and
+        what was fetched before.
+    fetch : bool
+        Download what is not here, where the publication says from where.
     reporter : Reporter
 
     Returns
@@ -124,12 +133,15 @@ def find_data(subject: Subject, given: Path | None, *, reporter: Reporter) -> Da
     notes: list[str] = []
     for reference in subject.data:
         folder = _find(reference, subject, roots)
+        problem = _wrong(reference, folder, reporter) if folder is not None else ""
         if folder is None and not _is_needed(reference, subject):
             notes.append(f"data {reference.name} is cited, and not read")
-        elif folder is None:
-            problems.append(_missing(reference, given))
-        elif wrong := _wrong(reference, folder, reporter):
-            problems.append(wrong)
+            continue
+        if folder is None:
+            folder, problem, note = _from_the_web(reference, given, reporter, fetch=fetch)
+            notes += [note] if note else []
+        if folder is None or problem:
+            problems.append(problem)
         else:
             found[reference.name] = (reference, folder)
     return Data(
@@ -224,14 +236,38 @@ def _deeper(root: Path, first: Path) -> Iterator[Path]:
             yield Path(where)
 
 
-def _missing(reference: DataReference, given: Path | None) -> str:
+def _from_the_web(
+    reference: DataReference, given: Path | None, reporter: Reporter, *, fetch: bool
+) -> tuple[Path | None, str, str]:
+    """The folder of data that was fetched before, or is now; what is wrong; what to note."""
+    missing = _missing(reference, given, fetch=fetch)
+    if reference.kind == "carried" or why_not_fetched(reference):
+        return None, missing, ""
+    fetcher = Fetcher(reporter)
+    try:
+        if kept := fetcher.kept(reference):
+            return kept, "", ""
+        if not fetch:
+            return None, missing, ""
+        folder, note = fetcher.fetched(reference)
+    except (DataError, OSError) as error:
+        return None, str(error), ""
+    return folder, "", note
+
+
+def _missing(reference: DataReference, given: Path | None, *, fetch: bool) -> str:
     where = f" ({reference.where})" if reference.where and reference.kind != "carried" else ""
-    if reference.kind in ("doi", "url"):
+    why = why_not_fetched(reference)
+    if reference.kind != "carried" and not why:
+        advice = f"--fetch downloads it ({as_size(reference.size)}), or give its folder with --data"
+    elif reference.kind in ("doi", "url"):
         advice = "download it and give its folder with --data"
     elif given is None:
         advice = "give its folder with --data"
     else:
         advice = f"it is not in {given}"
+    if fetch and why and reference.kind != "carried":
+        advice += f"; --fetch cannot have it: {why}"
     return f"data {reference.name}{where} is not here: {advice}"
 
 

@@ -40,6 +40,7 @@ def verify(
     *,
     data: str | Path | None = None,
     environment: str = "preserved",
+    fetch: bool = False,
     checksum: str = "",
     into: str | Path = INTO,
     offline: bool = False,
@@ -60,6 +61,9 @@ def verify(
     data : str or Path, optional
         Where the data is that the publication only refers to.
     environment : str
+    fetch : bool
+        Download such data, where the publication says from where, how large it is and which
+        checksum it has; it is kept for the next time. Never done without this.
         ``preserved`` (the software as it was sealed), ``recreated`` (the same versions installed
         anew), ``newest`` (newest versions of what is asked for), ``both`` (the first and the
         third, which together tell bit-rot from a change of the science), or ``here`` (the
@@ -102,7 +106,7 @@ def verify(
     began, date = time.monotonic(), stamp()
     path = fresh_folder(Path(into), subject.name)
     with _whole(path):
-        found = Data() if subject.problems else find_data(subject, _path(data), reporter=reporter)
+        found = Data() if subject.problems else _data(subject, data, reporter, fetch=fetch)
         names = () if subject.problems else leg_names(environment)
         stage = Stage(
             kept(subject, path / REFERENCE) if names else subject, found, path, sandboxed=sandbox,
@@ -183,5 +187,6 @@ def _impossible(name: str, stage: Stage, problem: str, notes: tuple[str, ...] = 
     return Leg(name, problem=problem, notebooks=notebooks, notes=notes)
 
 
-def _path(data: str | Path | None) -> Path | None:
-    return None if data is None else Path(os.path.abspath(data))
+def _data(subject: Subject, data: str | Path | None, reporter: Reporter, *, fetch: bool) -> Data:
+    given = None if data is None else Path(os.path.abspath(data))
+    return find_data(subject, given, fetch=fetch, reporter=reporter)

@@ -1,0 +1,1 @@
+"""Data that a publication only refers to, downloaded: when asked for, bounded, checked."""

@@ -1,0 +1,151 @@
+"""Addresses of the web, as a publication of somebody else may name them.
+
+``http`` and ``https`` only, redirects included; no password of the user goes along (not even one
+of ``.netrc``), and nothing is read to its end that nobody knows the size of.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import urllib.request
+from typing import Any, cast
+from urllib.error import HTTPError, URLError
+from urllib.parse import urlsplit
+
+from beambook.errors import DataError
+
+__all__ = ["Interrupted", "ask", "ask_json", "host_of", "why_not_asked"]
+
+SECONDS = 60.0  # without a byte
+MOST_JSON = 16 << 20
+SCHEMES = ("http", "https")
+PASSING = (408, 425, 429, 500, 502, 503, 504)
+HANDLERS = (
+    urllib.request.ProxyHandler,
+    urllib.request.HTTPHandler,
+    urllib.request.HTTPSHandler,
+    urllib.request.HTTPDefaultErrorHandler,
+    urllib.request.HTTPErrorProcessor,
+)
+
+
+class Interrupted(Exception):
+    """What may go better a second time; it never leaves this room."""
+
+
+class _Redirects(urllib.request.HTTPRedirectHandler):
+    """Follows to addresses of the web; the base class would take ftp, too."""
+
+    def redirect_request(
+        self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str
+    ) -> Any:
+        if why := why_not_asked(newurl):
+            fp.close()
+            raise DataError(f"{host_of(req.full_url)} redirects to {newurl[:200]!r}, which {why}")
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
+def why_not_asked(url: str) -> str:
+    """Why an address is not asked for anything; empty if it may be.
+
+    Examples
+    --------
+    >>> why_not_asked("file:///etc/passwd")
+    'is no address of the web (http or https)'
+    >>> why_not_asked("https://zenodo.org/records/1234567")
+    ''
+    """
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        return "is no address"
+    if parts.scheme.lower() not in SCHEMES or not host:
+        return "is no address of the web (http or https)"
+    if "@" in parts.netloc:
+        return "has a name or password in it"
+    return "has spaces or control characters in it" if not url.isprintable() or " " in url else ""
+
+
+def host_of(url: str) -> str:
+    """Where an address leads, to be told.
+
+    Examples
+    --------
+    >>> host_of("https://zenodo.org/records/1234567")
+    'zenodo.org'
+    """
+    return urlsplit(url).netloc.rpartition("@")[2] or "nowhere"
+
+
+def ask(url: str, *, begin: int = 0) -> http.client.HTTPResponse:
+    """Ask for what is at an address.
+
+    Parameters
+    ----------
+    url : str
+    begin : int
+        Leave out so many bytes; the answer says whether it does.
+
+    Raises
+    ------
+    DataError
+        If it is not there, or must not be asked for.
+    Interrupted
+        If it may go better a second time.
+    """
+    if why := why_not_asked(url):
+        raise DataError(f"{url[:200]!r} {why}")
+    headers = {"User-Agent": "beambook", "Accept-Encoding": "identity"}
+    headers |= {"Range": f"bytes={begin}-"} if begin else {}
+    asked = urllib.request.Request(url, headers=headers)  # noqa: S310 the scheme was looked at
+    try:
+        return cast("http.client.HTTPResponse", _opener().open(asked, timeout=SECONDS))
+    except HTTPError as error:
+        error.close()
+        raise _refused(url, error) from error
+    except (OSError, http.client.HTTPException) as error:
+        reason = error.reason if isinstance(error, URLError) else error
+        raise Interrupted(
+            f"{host_of(url)} does not answer: {reason or 'it ended early'}"
+        ) from error
+    except ValueError as error:  # an address that the standard library does not take
+        raise DataError(f"{url[:200]!r} is no address: {error}") from error
+
+
+def _refused(url: str, error: HTTPError) -> Exception:
+    if error.code in PASSING:
+        return Interrupted(f"{host_of(url)} says {error.code} {error.reason}")
+    if to := error.headers.get("Location") if 300 <= error.code < 400 else None:
+        return DataError(f"{host_of(url)} redirects to {to[:200]!r}, which is not followed")
+    return DataError(f"{host_of(url)} says {error.code} {error.reason}")
+
+
+def _opener() -> urllib.request.OpenerDirector:
+    """Without handlers for files, ftp and passwords, which `urlopen` has."""
+    opener = urllib.request.OpenerDirector()
+    for handler in (*HANDLERS, _Redirects):
+        opener.add_handler(handler())
+    return opener
+
+
+def ask_json(url: str) -> Any:
+    """A JSON document of bounded size.
+
+    Raises
+    ------
+    DataError
+        If there is none.
+    """
+    try:
+        with ask(url) as answer:
+            content = answer.read(MOST_JSON + 1)
+    except (Interrupted, OSError, http.client.HTTPException) as error:
+        raise DataError(str(error) or f"{host_of(url)} ended early") from error
+    if len(content) > MOST_JSON:
+        raise DataError(f"{host_of(url)} answers more than {MOST_JSON >> 20} MiB")
+    try:
+        return json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{host_of(url)} does not answer as an archive of data does") from error
