@@ -19,6 +19,7 @@ from beambook.errors import DataError
 __all__ = ["Baseline"]
 
 TOGETHER = 16  # frames
+TYPICAL_NOISE = 8.0  # ADU, of an AGIPD in high gain
 NO_PIXELS = np.empty(0, np.int64)
 
 
@@ -26,19 +27,22 @@ NO_PIXELS = np.empty(0, np.int64)
 class Baseline:
     """How the shift of a frame is found; only good pixels in high gain take part.
 
-    By noise: the lowest peak in the frame's histogram is that of the pixels without a photon;
-    its centre is the mean within ±2σ of the noise. By stripes: the median of the pixels that
-    no light reaches. By histogram: the lag at which the histogram agrees best with that of the
-    frame before in the same train (the next lower place in the block, if its cell is lower).
-    The shift is subtracted, like the common mode, from all pixels in ADU: it is the voltage
-    that moves which all stages are read against.
+    The level of a frame is where its pixels without a photon are: in each ASIC the lowest peak
+    of the histogram that has 2 % of the pixels, refined to the mean within ±2σ of the noise; of
+    the ASICs the median. What lies more than 10 ADU above the offset is light, never a level.
+
+    By noise: the level. By stripes: the median of the pixels that no light reaches. By
+    histogram: the level relative to that of the train's first frame (a train ends in the block
+    where the cell is not higher than the one before). The shift is subtracted, like the common
+    mode, from all pixels in ADU: it is the voltage that moves which all stages are read against.
 
     Attributes
     ----------
     steps : tuple of bool
         By noise, by stripes, by histogram; in this order, one after another.
     sigma : float
-        Median noise in high gain, ADU.
+        Median noise in high gain, ADU; `TYPICAL_NOISE` where the constants do not have it and
+        only histograms are matched.
     stripes : ndarray of int64
         Numbers of the pixels under the stripes.
     brightest : float
@@ -62,9 +66,16 @@ class Baseline:
         steps = (options.blc_noise, options.blc_stripes, options.blc_hmatch)
         if options.only_offset or not any(steps):
             return None
-        sigma = _noise(constants) if options.blc_noise else 1.0
+        sigma = _noise(constants)
+        if options.blc_noise and not sigma > 0:
+            raise DataError(
+                "The baseline by noise needs Noise, which the constants do not have",
+                hint="Give it, or blc_noise=False.",
+            )
         stripes = _stripes(constants) if options.blc_stripes else NO_PIXELS
-        return cls(steps, sigma, stripes, options.blc_noise_threshold)
+        return cls(
+            steps, sigma if sigma > 0 else TYPICAL_NOISE, stripes, options.blc_noise_threshold
+        )
 
     def subtract(
         self,
@@ -92,7 +103,7 @@ class Baseline:
         return sum(found)
 
     def _parts(self, cells: NDArray[np.integer]) -> list[tuple[int, int]]:
-        """Whole trains if a frame depends on the one before, else a few frames."""
+        """Whole trains if a frame depends on the first, else a few frames."""
         cuts = np.arange(TOGETHER, len(cells), TOGETHER)
         if self.steps[2]:
             cuts = np.flatnonzero(cells[1:] <= cells[:-1]) + 1
@@ -102,13 +113,7 @@ class Baseline:
 
 def _noise(constants: AGIPDConstants) -> float:
     noise = constants.others.get("Noise")
-    level = float(np.nanmedian(np.asarray(noise)[0])) if noise is not None else np.nan
-    if not level > 0:
-        raise DataError(
-            "The baseline by noise needs Noise, which the constants do not have",
-            hint="Give it, or blc_noise=False.",
-        )
-    return level
+    return float(np.nanmedian(np.asarray(noise)[0])) if noise is not None else np.nan
 
 
 def _stripes(constants: AGIPDConstants) -> NDArray[np.int64]:

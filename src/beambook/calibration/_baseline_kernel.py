@@ -6,72 +6,105 @@ from typing import Any
 
 import numpy as np
 
+from beambook.calibration._common_mode_kernel import (
+    LINE,
+    SIDE,
+    STRIP,
+    add_within,
+    mean_of_asic,
+    usable_values,
+)
 from beambook.machine_code import compiled
 
-__all__ = ["BINS", "shift_frames"]
+__all__ = ["shift_frames"]
 
-LOWEST, HIGHEST, WIDTH = -4000.0, 200.0, 2.0  # ADU, of the histogram
-BINS = 2100
-FARTHEST = 250  # bins that a frame is moved to match the one before
-SIGNIFICANT = 0.01  # of the good pixels, for a peak to be one
-FEWEST = 64  # pixels that a shift is found by
-
-
-@compiled(boundscheck=False)
-def _is_good(gain: Any, mask: Any, ignored: Any) -> Any:
-    return gain == 0 and (mask & ~ignored) == 0
+LOWEST, HIGHEST, WIDTH = -4000.0, 50.0, 2.0  # ADU, of the histogram
+BINS = 2025
+SIGNIFICANT = 0.02  # of the good pixels of an ASIC, for a peak to be one
+FEWEST = 64  # pixels that a level is found by
+FEWEST_ASICS = 2  # that have a level: one alone may be off for reasons of its own
+HIGHEST_LEVEL = 10.0  # ADU: what is above is light; a frame is shifted down
+FARTHEST = 1e30  # any number
 
 
 @compiled(boundscheck=False)
-def _fill(data: Any, gain: Any, mask: Any, histogram: Any) -> Any:
-    """Histogram of the good pixels in high gain; how many, and their mean."""
+def _fill(values: Any, places: Any, histogram: Any) -> Any:
+    """Histogram of an ASIC: one bin more at either end for all that is beyond; how many are good.
+
+    Without a branch for each pixel, which no processor could foretell.
+    """
     histogram[:] = 0
-    good, total = 0, 0.0
-    for i in range(len(data)):
-        value = data[i]
-        if not _is_good(gain[i], mask[i], 0) or value != value:
-            continue
-        good += 1
-        total += value
-        if LOWEST <= value < HIGHEST:
-            histogram[int((value - LOWEST) / WIDTH)] += 1
-    return good, total / max(good, 1)
+    for line in range(SIDE):
+        part = values[line * LINE : line * LINE + SIDE]
+        for i in range(SIDE):
+            place = (part[i] - np.float32(LOWEST)) * np.float32(1 / WIDTH)
+            inside = min(max(place + np.float32(1), np.float32(0)), np.float32(BINS + 1))
+            places[i] = np.int32(inside) + np.int32(part[i] > FARTHEST)
+        for i in range(SIDE):
+            histogram[places[i]] += 1
+    return SIDE * SIDE - histogram[BINS + 2]
 
 
 @compiled(boundscheck=False)
-def _first_peak(histogram: Any, sigma: Any, least: Any) -> Any:
-    """Centre of the lowest peak that holds enough pixels within ±2σ; NaN if there is none."""
-    half = max(1, int(2 * sigma / WIDTH))
-    inside, best, at = 0.0, 0.0, -1
-    for i in range(min(half, BINS)):
-        inside += histogram[i]
-    for i in range(BINS):
-        if i + half < BINS:
+def _first_peak(histogram: Any, half: Any, least: Any) -> Any:
+    """Centre of the lowest window of 2 · half + 1 bins with a peak in it; NaN if there is none."""
+    first = 1
+    while first <= BINS and histogram[first] == 0:
+        first += 1
+    inside, best, at = 0, 0, -1
+    for i in range(first - half, BINS + 1):
+        if i + half <= BINS:
             inside += histogram[i + half]
-        if i - half - 1 >= 0:
+        if i - half > first:
             inside -= histogram[i - half - 1]
         if inside > best:
             best, at = inside, i
         elif best >= least and i > at + half:
             break  # the peak is behind us
-    return LOWEST + (at + 0.5) * WIDTH if best >= least else np.nan
+    return LOWEST + (at - 0.5) * WIDTH if best >= least else np.nan
 
 
 @compiled(boundscheck=False)
-def _refine(data: Any, gain: Any, mask: Any, start: Any, sigma: Any) -> Any:
-    """Mean of the good pixels within ±2σ, found again around it three times."""
-    centre = start
-    for _ in range(3):
-        count, total = 0, 0.0
-        for i in range(len(data)):
-            inside = abs(data[i] - centre) <= 2 * sigma
-            if inside and _is_good(gain[i], mask[i], 0):
-                count += 1
-                total += data[i]
-        if count == 0:
-            return centre
-        centre = total / count
-    return centre
+def _level(values: Any, sigma: Any, scratch: Any) -> Any:
+    """Where the pixels without a photon are: the median over the ASICs that have such pixels.
+
+    Of two in the middle the lower, as light only moves a level up. NaN if too few have one.
+    """
+    levels, places, histogram, sums = scratch
+    half = max(1, int(2 * sigma / WIDTH))
+    near = np.float32(-2 * sigma), np.float32(2 * sigma), np.float32(0)
+    found = 0
+    for begin in range(0, len(values), STRIP):
+        for column in (0, SIDE):
+            good = _fill(values[begin + column : begin + STRIP], places, histogram)
+            peak = _first_peak(histogram, half, max(SIGNIFICANT * good, 1.0))
+            if good < FEWEST or not peak == peak:
+                continue
+            strip = values[begin : begin + STRIP]
+            level = mean_of_asic(strip, column, np.float32(peak), near, 3, sums)
+            if level <= HIGHEST_LEVEL:
+                levels[found] = level
+                found += 1
+    if found < FEWEST_ASICS:
+        return np.nan
+    return np.float64(np.sort(levels[:found])[(found - 1) // 2])
+
+
+@compiled(boundscheck=False)
+def _mean(values: Any, sums: Any) -> Any:
+    """Mean of the good pixels of a frame; infinite if there is none."""
+    total, count = sums
+    number, level = 0.0, 0.0
+    for begin in range(0, len(values), STRIP):
+        total[:] = 0
+        count[:] = 0
+        for line in range(begin, begin + STRIP, SIDE):
+            far = np.float32(FARTHEST)
+            add_within(values[line : line + SIDE], np.float32(0), -far, far, total, count)
+        for i in range(SIDE):
+            number += count[i]
+            level += total[i]
+    return level / number if number > 0 else np.inf
 
 
 @compiled(boundscheck=False)
@@ -80,37 +113,21 @@ def _under_stripes(data: Any, gain: Any, mask: Any, stripes: Any, ignored: Any) 
     values = np.empty(len(stripes), np.float32)
     count = 0
     for i in stripes:
-        if _is_good(gain[i], mask[i], ignored) and data[i] == data[i]:
+        if gain[i] == 0 and (mask[i] & ~ignored) == 0 and abs(data[i]) < FARTHEST:
             values[count] = data[i]
             count += 1
     return np.median(values[:count]) if count >= FEWEST else np.nan
 
 
 @compiled(boundscheck=False)
-def _match(histogram: Any, before: Any) -> Any:
-    """By how much `histogram` lies above `before`: the lag of their largest product."""
-    best, at = -1.0, 0
-    products = np.zeros(2 * FARTHEST + 1)
-    for k in range(2 * FARTHEST + 1):
-        lag = k - FARTHEST
-        total = 0.0
-        for i in range(max(0, -lag), min(BINS, BINS - lag)):
-            total += before[i] * histogram[i + lag]
-        products[k] = total
-        if total > best:
-            best, at = total, k
-    part = 0.0
-    if 0 < at < 2 * FARTHEST:
-        left, right = products[at - 1], products[at + 1]
-        bend = left - 2 * best + right
-        part = 0.5 * (left - right) / bend if bend < 0 else 0.0
-    return (at - FARTHEST + part) * WIDTH
-
-
-@compiled(boundscheck=False)
-def _move(data: Any, shift: Any) -> None:
+def _move(data: Any, shift: Any) -> Any:
+    """Subtract a shift, if it is known; what was subtracted."""
+    if not shift == shift:
+        return 0.0
+    amount = np.float32(shift)
     for i in range(len(data)):
-        data[i] -= shift
+        data[i] -= amount
+    return shift
 
 
 @compiled(boundscheck=False)
@@ -141,32 +158,27 @@ def shift_frames(out: Any, frames: Any, known: Any, steps: Any, stripes: Any, nu
     data, gain, mask = out
     by_noise, by_stripes, by_histogram = steps
     sigma, brightest, ignored = numbers
-    histogram, before = np.zeros(BINS), np.zeros(BINS)
-    shifted, has_before = 0, False
+    bits, values = data.view(np.int32), np.empty(data.shape[1], np.float32)
+    sums = np.empty(SIDE, np.float32), np.empty(SIDE, np.float32)
+    levels, places = np.empty(len(values) // SIDE**2, np.float32), np.empty(SIDE, np.int32)
+    scratch = levels, places, np.empty(BINS + 3, np.int32), sums
+    shifted, first = 0, -np.inf
     for f in range(frames[0], frames[1]):
         if not known[f]:
             continue
         shift = 0.0
         if by_noise:
-            good, mean = _fill(data[f], gain[f], mask[f], histogram)
-            if good >= FEWEST and mean < brightest:
-                peak = _first_peak(histogram, sigma, SIGNIFICANT * good)
-                if peak == peak:
-                    shift += _refine(data[f], gain[f], mask[f], peak, sigma)
-        _move(data[f], np.float32(shift))
+            usable_values(bits[f], gain[f], mask[f], values.view(np.int32))
+            if _mean(values, sums) < brightest:
+                shift += _move(data[f], _level(values, sigma, scratch))
         if by_stripes:
-            level = _under_stripes(data[f], gain[f], mask[f], stripes, ignored)
-            if level == level:
-                _move(data[f], np.float32(level))
-                shift += level
+            shift += _move(data[f], _under_stripes(data[f], gain[f], mask[f], stripes, ignored))
         if by_histogram:
-            good, mean = _fill(data[f], gain[f], mask[f], histogram)
-            if has_before and good >= FEWEST:
-                lag = _match(histogram, before)
-                _move(data[f], np.float32(lag))
-                shift += lag
-                good, mean = _fill(data[f], gain[f], mask[f], histogram)
-            before[:] = histogram
-            has_before = good >= FEWEST
+            usable_values(bits[f], gain[f], mask[f], values.view(np.int32))
+            level = _level(values, sigma, scratch)
+            if level > first + HIGHEST_LEVEL:
+                first = level  # the first of the train, or those before were shifted themselves
+            else:
+                shift += _move(data[f], level - first)
         shifted += shift != 0
     return shifted

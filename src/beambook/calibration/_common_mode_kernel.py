@@ -12,15 +12,17 @@ import numpy as np
 
 from beambook.machine_code import compiled
 
-__all__ = ["add_dark", "dark_means", "shift_asics", "subtract"]
+__all__ = ["LINE", "SIDE", "STRIP", "add_dark", "add_within", "dark_means", "mean_of_asic",
+           "shift_asics", "subtract", "usable_values"]  # fmt: skip
 
-_ROWS, _ACROSS, _SIDE = 64, 128, 64  # of a strip: two ASICs side by side
+SIDE, LINE = 64, 128  # pixels of an ASIC; a line of two ASICs side by side
+STRIP = SIDE * LINE  # pixels of these two
 _NEVER_DARK = 0x7E967699  # bits of 1e38: finite, as it is multiplied with 0
 _INFINITY_BITS, _WITHOUT_SIGN = 0x7F800000, 0x7FFFFFFF
 
 
 @compiled(boundscheck=False)
-def _candidates(bits: Any, gain: Any, mask: Any, into: Any) -> None:
+def usable_values(bits: Any, gain: Any, mask: Any, into: Any) -> None:
     """Values of pixels that can be dark, else a huge one; all but `gain` int32.
 
     What is no number, or infinite, has no bit in the mask yet, and must not get into a sum.
@@ -32,7 +34,7 @@ def _candidates(bits: Any, gain: Any, mask: Any, into: Any) -> None:
 
 
 @compiled(boundscheck=False)
-def _add(values: Any, offset: Any, low: Any, high: Any, total: Any, count: Any) -> None:
+def add_within(values: Any, offset: Any, low: Any, high: Any, total: Any, count: Any) -> None:
     """Add up the dark ones, by column; counts are float32, and whole up to 2²⁴."""
     for i in range(len(total)):
         value = values[i] - offset
@@ -49,25 +51,29 @@ def subtract(what: Any, values: Any) -> None:
 
 
 @compiled(boundscheck=False)
-def _asic_shift(values: Any, column: Any, common: Any, rounds: Any, sums: Any) -> Any:
-    """Common shift of the ASIC whose first column is `column`, found again and again."""
+def mean_of_asic(values: Any, column: Any, start: Any, common: Any, rounds: Any, sums: Any) -> Any:
+    """Mean of the dark pixels of the ASIC whose first column is `column`.
+
+    Dark is what lies in a range around the mean of the round before, first around `start`; where
+    that is too few, the mean of the round before is returned.
+    """
     low, high, fraction = common
     total, count = sums
-    shift = np.float32(0)
+    mean = start
     for _ in range(rounds):
         total[:] = 0
         count[:] = 0
-        for line in range(_ROWS):
-            begin = line * _ACROSS + column
-            _add(values[begin : begin + _SIDE], shift, low, high, total, count)
+        for line in range(SIDE):
+            begin = line * LINE + column
+            add_within(values[begin : begin + SIDE], mean, low, high, total, count)
         found, level = 0.0, 0.0
-        for i in range(_SIDE):
+        for i in range(SIDE):
             found += count[i]
             level += total[i]
-        if found <= fraction * (_ROWS * _SIDE) or found == 0:
-            return shift
-        shift += np.float32(level / found)
-    return shift
+        if found <= fraction * (SIDE * SIDE) or found == 0:
+            return mean
+        mean += np.float32(level / found)
+    return mean
 
 
 @compiled(boundscheck=False)
@@ -90,17 +96,17 @@ def shift_asics(out: Any, scratch: Any, common: Any, rounds: Any) -> Any:
         ASICs that were shifted.
     """
     bits, data, gain, mask = out
-    sums = np.empty(_SIDE, np.float32), np.empty(_SIDE, np.float32)
-    _candidates(bits, gain, mask, scratch[0])
+    sums = np.empty(SIDE, np.float32), np.empty(SIDE, np.float32)
+    usable_values(bits, gain, mask, scratch[0])
     shifted = 0
-    for column in (0, _SIDE):
-        shift = _asic_shift(scratch[1], column, common, rounds, sums)
+    for column in (0, SIDE):
+        shift = mean_of_asic(scratch[1], column, np.float32(0), common, rounds, sums)
         if shift != 0:
             shifted += 1
-            for line in range(_ROWS):
-                begin = line * _ACROSS + column
-                part = data[begin : begin + _SIDE]
-                for i in range(_SIDE):
+            for line in range(SIDE):
+                begin = line * LINE + column
+                part = data[begin : begin + SIDE]
+                for i in range(SIDE):
                     part[i] -= shift
     return shifted
 
@@ -110,8 +116,8 @@ def add_dark(out: Any, scratch: Any, common: Any, sums: Any) -> None:
     """Add the dark pixels of a frame to sums by pixel; parameters as of `shift_asics`."""
     bits, _, gain, mask = out
     low, high, _ = common
-    _candidates(bits, gain, mask, scratch[0])
-    _add(scratch[1], np.float32(0), low, high, sums[0], sums[1])
+    usable_values(bits, gain, mask, scratch[0])
+    add_within(scratch[1], np.float32(0), low, high, sums[0], sums[1])
 
 
 @compiled(boundscheck=False)
