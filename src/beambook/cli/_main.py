@@ -43,7 +43,7 @@ HELP = {
     "check": "Look for missing trains, damaged files, modules that disagree.",
     "recipes": "List the recipes: those shipped, and those of the proposal you are in.",
     "params": "List what a notebook can be given.",
-    "run": "Execute a notebook with values.",
+    "run": "Execute a notebook with values, or all notebooks of a folder.",
     "report": "Make a report of an execution: HTML, and PDF with --pdf.",
     "compare": "Compare two executed notebooks, cell by cell.",
     "test": "Execute notebooks and compare with their stored outputs.",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from beambook.cli._terminal import ProgressLine, say, say_files, say_json, shown
-from beambook.cli._things import EXECUTIONS, find_execution
+from beambook.cli._things import EXECUTIONS, find_executed
 from beambook.errors import ParameterError, PublicationError, RunNotFound
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def _found(source: str) -> Path:
     if Path(source).exists():
         return Path(source)
     try:
-        return find_execution(source).path
+        return find_executed(source)
     except RunNotFound:
         raise RunNotFound(
             f"No notebook, folder or execution {source!r}",

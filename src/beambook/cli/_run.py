@@ -1,4 +1,4 @@
-"""``beambook run``: execute a notebook with values, once, for each of many, or as a pipeline."""
+"""``beambook run``: execute a notebook once, for each of many, as a pipeline, or a folder."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import click
 from beambook.card import Table
 from beambook.cli._perform import perform_recipe, resume_performance
 from beambook.cli._report import write_reports
+from beambook.cli._run_folder import is_folder, run_folder
 from beambook.cli._terminal import ProgressLine, say, say_files, say_json
 from beambook.cli._things import EXECUTIONS, find_recipe
 from beambook.errors import ParameterError
@@ -45,7 +46,7 @@ class Duration(click.ParamType[float]):
 
 
 @click.command()
-@click.argument("notebook", required=False)
+@click.argument("notebook", required=False, metavar="[NOTEBOOK|FOLDER]")
 @click.argument("values", nargs=-1, metavar="[NAME=VALUE]...")
 @click.option(
     "--each",
@@ -91,10 +92,14 @@ def run(
     A recipe with a .yml beside it is a pipeline: what comes before, all parts, what comes
     after, and one report. With --on any notebook is, its parts being those of --each.
 
+    Of a FOLDER all notebooks are executed, in the order in which they need each other and each
+    with the values that it declares, in a copy of it that beambook publish takes as it is.
+
     \b
       beambook run xas proposal=900074 run=487 --pdf
       beambook run xas proposal=900074 --each run=487..488
       beambook run agipd-correct proposal=900074 run=9 --on slurm
+      beambook run paper/ run=487          all notebooks of a folder
       beambook params xas                  what it can be given
     """
     if resume is not None:
@@ -104,6 +109,12 @@ def run(
         )
     if notebook is None:
         raise click.UsageError("NOTEBOOK is missing; beambook recipes lists those that are shipped")
+    if is_folder(notebook):
+        others = {"--each": each, "--at-once": at_once, "--on": on, "--no-wait": no_wait}
+        return run_folder(
+            notebook, values, others=others, into=into, kernel=kernel, time_limit=time_limit,
+            reports=reports, pdf=pdf, code=code, as_json=as_json,
+        )  # fmt: skip
     recipe = find_recipe(notebook)
     if on or no_wait or recipe.has_pipeline:
         from beambook.recipe import Pipeline

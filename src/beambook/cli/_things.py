@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = [
     "EXECUTIONS",
     "all_recipes",
+    "find_executed",
     "find_execution",
     "find_performed",
     "find_recipe",
@@ -30,6 +31,7 @@ __all__ = [
 EXECUTIONS = Path("executions")
 NEWEST = "newest"
 PIPELINE = "pipeline.json"
+FOLDER = Path("executions", "folder.json")
 _PROPOSAL = re.compile(r"p?(\d{1,6})$")
 _RUN = re.compile(r"r?(\d{1,4})$")
 _FOLDER = re.compile(r"p\d{6}$")
@@ -68,6 +70,18 @@ def find_execution(name: str, *, root: Path = EXECUTIONS) -> Execution:
     return Execution.load(name, root=root)
 
 
+def find_executed(name: str, *, root: Path = EXECUTIONS) -> Path:
+    """The folder of the execution with this id, of the folder that was executed, or the newest."""
+    start = "" if name == NEWEST else glob.escape(name)
+    records = [*root.glob(f"{start}*/{FOLDER}")]
+    if name == NEWEST:
+        records += root.glob("*/execution.json")
+        records = sorted(records, key=lambda record: record.stat().st_mtime)[-1:]
+    if len(records) == 1:
+        return root / records[0].relative_to(root).parts[0]
+    return find_execution(name, root=root).path
+
+
 def find_performed(name: str, *, root: Path = EXECUTIONS) -> Execution | Performance:
     """The execution or the performance of a pipeline with this id, or with this folder."""
     folder = next((f for f in (Path(name), root / name) if (f / PIPELINE).is_file()), None)
@@ -87,6 +101,8 @@ def find_thing(words: tuple[str, ...]) -> tuple[Described, tuple[str, ...]]:
     path = Path(first)
     if (path / "execution.json").is_file() or (path / PIPELINE).is_file():
         return find_performed(first), rest
+    if (path / FOLDER).is_file():
+        return _executed_folder(path), rest
     if (path / "publication.json").is_file() or path.suffix == ".zip":
         return _publication(path), rest
     if (path / "environment.json").is_file():
@@ -113,6 +129,12 @@ def _environment(path: Path) -> Described:
     from beambook.environment import Environment
 
     return Environment.load(path)
+
+
+def _executed_folder(path: Path) -> Described:
+    from beambook.publication import ExecutedFolder
+
+    return ExecutedFolder.load(path)
 
 
 def _publication(path: Path) -> Described:

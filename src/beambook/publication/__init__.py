@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from beambook.first_use import at_first_use
 
 if TYPE_CHECKING:
+    from beambook.publication._executed.execute import execute_folder as execute_folder
+    from beambook.publication._executed.folder import ExecutedFolder as ExecutedFolder
     from beambook.publication._manifest import Problem as Problem
     from beambook.publication._publication import Publication as Publication
     from beambook.publication._rerun import rerun as rerun
@@ -20,10 +22,12 @@ if TYPE_CHECKING:
     from beambook.publication._verify.verify import verify as verify
 
 _HOME = {
+    "ExecutedFolder": "_executed.folder",
     "Leak": "_secrets",
     "Problem": "_manifest",
     "Publication": "_publication",
     "Verification": "_verify.verification",
+    "execute_folder": "_executed.execute",
     "find_secrets": "_secrets",
     "rerun": "_rerun",
     "seal": "_seal.seal",

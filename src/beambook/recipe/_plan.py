@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from beambook.recipe._foreign import PythonKernel
 from beambook.recipe._provisioner import STACK
 from beambook.recipe._recipe import Recipe
 
-__all__ = ["Limits", "Plan", "plan"]
+__all__ = ["Limits", "Plan", "on_paths", "plan"]
 
 _IMPORT = re.compile(r"^[ \t]*(?:import|from)[ \t]+([\w.]+(?:[^\n#;]*,[ \t]*[\w.]+)*)", re.M)
 _MAGIC = re.compile(r"^[ \t]*%matplotlib\b|^[ \t]*%pylab\b", re.M)
@@ -110,7 +110,7 @@ def plan(
     name, spec = _kernel_for(recipe, kernel)
     python = spec.language.lower() == "python"
     if python:
-        notebook, json_values = _with_values(recipe, notebook, values)
+        notebook, json_values = _with_values(recipe, notebook, values, in_place=in_place)
     elif values:
         raise ParameterError(
             f"{recipe.name!r} is a {spec.language} notebook and takes no values",
@@ -195,29 +195,49 @@ def _kernel_for(recipe: Recipe, wanted: str | PythonKernel | None) -> tuple[str,
 
 
 def _with_values(
-    recipe: Recipe, notebook: Any, values: Mapping[str, Any]
+    recipe: Recipe, notebook: Any, values: Mapping[str, Any], *, in_place: bool
 ) -> tuple[Any, dict[str, Any]]:
     """The notebook with `values` written into it, and the values of all parameters."""
     parameters = recipe.parameters
+    folder = recipe.path.parent
     full = dict(parameters.validate(dict(values)))
     for name, value in full.items():
-        base = Path.cwd() if name in values else recipe.path.parent
-        full[name] = _absolute(value, base, must_exist=name not in values)
+        if name in values:
+            full[name] = on_paths(value, lambda path: _absolute(path, Path.cwd()))
+        else:
+            full[name] = on_paths(value, lambda path: _there(path, folder))
+        if in_place:  # the kernel works there
+            full[name] = on_paths(full[name], lambda path: _near(path, folder))
     defaults = {parameter.name: parameter.default for parameter in parameters}
     changed = {n: v for n, v in full.items() if n in values or v != defaults.get(n, v)}
     return parameters.write(notebook, changed), dict(parameters.to_json(full))
 
 
-def _absolute(value: Any, base: Path, *, must_exist: bool) -> Any:
-    """Relative paths start where they were given: the kernel works in another folder."""
-    if isinstance(value, Path) and not value.is_absolute():
-        path = (base / value.expanduser()).absolute()
-        return path if path.exists() or not must_exist else value
+def on_paths(value: Any, change: Callable[[Path], Path]) -> Any:
+    """A value with every path in it changed."""
+    if isinstance(value, Path):
+        return change(value)
     if isinstance(value, list | tuple | set):
-        return type(value)(_absolute(each, base, must_exist=must_exist) for each in value)
+        return type(value)(on_paths(each, change) for each in value)
     if isinstance(value, dict):
-        return {key: _absolute(v, base, must_exist=must_exist) for key, v in value.items()}
+        return {key: on_paths(each, change) for key, each in value.items()}
     return value
+
+
+def _absolute(path: Path, base: Path) -> Path:
+    """Relative paths start where they were given: the kernel works in another folder."""
+    return path if path.is_absolute() else (base / path.expanduser()).absolute()
+
+
+def _there(path: Path, folder: Path) -> Path:
+    """Of a default: what is not there may be meant to be written where the kernel works."""
+    found = _absolute(path, folder)
+    return found if found.exists() else path
+
+
+def _near(path: Path, folder: Path) -> Path:
+    """Relative to the notebook, so that the copy of it which is executed names no copy."""
+    return path.relative_to(folder) if path.is_relative_to(folder) else path
 
 
 def _clear(notebook: Any) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -13,9 +13,10 @@ from beambook.errors import PublicationError, close_names
 from beambook.publication._declaration import DECLARATION, Declaration
 from beambook.publication._order.traffic import Traffic, traffic_of
 
-__all__ = ["Order", "in_order", "order_of", "requirements_of"]
+__all__ = ["Order", "in_order", "order_of", "requirements_of", "unmet"]
 
 _DIGITS = re.compile(r"(\d+)")
+EMPTY: Mapping[str, Iterable[str]] = {}
 Needs = Mapping[str, tuple[str, ...]]
 
 
@@ -29,22 +30,34 @@ class Order:
         Each notebook, in its turn, with those that must have come to their end before.
     circles : tuple of (str, str)
         Pairs that need each other; the first comes first all the same.
-    shared : mapping of str to tuple of str
-        Files that several notebooks write.
+    writes : mapping of str to frozenset of str
+        Files that each notebook writes, as far as its code says.
     """
 
     needs: Needs
     circles: tuple[tuple[str, str], ...] = ()
-    shared: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    writes: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
-    @property
-    def circles_said(self) -> tuple[str, ...]:
-        """A line for each pair that needs each other."""
-        return tuple(
+    def notes(self, wrote: Mapping[str, Iterable[str]] = EMPTY) -> tuple[str, ...]:
+        """Which notebooks need each other, and which write the same file.
+
+        Parameters
+        ----------
+        wrote : mapping of str to iterable of str
+            Files that notebooks were seen to write, besides what their code says.
+        """
+        circles = (
             f"{first} and {second} need each other, as their code says: {first} is executed "
-            f"first; order: in {DECLARATION} says otherwise"
+            f"first; order: in {DECLARATION} decides"
             for first, second in self.circles
         )
+        writes = {name: {*self.writes[name], *wrote.get(name, ())} for name in self.needs}
+        shared = (
+            f"{file} is written by {' and by '.join(names)}: what the last one writes stays"
+            for file, names in _writers(writes).items()
+            if len(names) > 1
+        )
+        return (*circles, *shared)
 
 
 def in_order(root: Path, paths: Sequence[Path]) -> Order:
@@ -90,7 +103,7 @@ def order_of(traffic: Mapping[str, Traffic], declared: Declaration | None = None
     return Order(
         {name: needs[name] for name in names},
         tuple(c for c in circles if not {*c} <= {*declared.order} and c[0] not in decided),
-        _shared({name: each.writes for name, each in by_name.items()}),
+        {name: each.writes for name, each in by_name.items()},
     )
 
 
@@ -111,12 +124,18 @@ def requirements_of(
     return needs, tuple(circles)
 
 
-def _shared(writes: Mapping[str, Iterable[str]]) -> dict[str, tuple[str, ...]]:
+def unmet(needed: Iterable[str], failed: Container[str]) -> str:
+    """Why a notebook is not executed: what it needs has failed. Empty if nothing it needs has."""
+    broken = next((name for name in needed if name in failed), "")
+    return f"needs {broken}, which did not come to its end" if broken else ""
+
+
+def _writers(writes: Mapping[str, Iterable[str]]) -> dict[str, tuple[str, ...]]:
     writers: dict[str, tuple[str, ...]] = {}
     for name, files in writes.items():
         for file in sorted(files):
             writers[file] = (*writers.get(file, ()), name)
-    return {file: names for file, names in writers.items() if len(names) > 1}
+    return writers
 
 
 def _declared(

@@ -50,8 +50,8 @@ def completed(source: Source, *, values: Mapping[str, Any] | None, **given: Any)
 
 
 def _title_of(source: Source) -> str:
-    if len(source.notebooks) > 1 and source.root.name:
-        return source.root.name
+    if len(source.notebooks) > 1 and source.origin.name:
+        return source.origin.name
     path = source.path(source.notebooks[0])
     return Recipe(path, Path(source.notebooks[0]).stem).title
 

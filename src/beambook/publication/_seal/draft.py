@@ -83,11 +83,19 @@ class Draft:
             reporter=self.reporter,
         )
         self.notes += notes
-        self.code = code_of(self.source.root, list(self.source.files))
+        self.code = self._code()
         ended = [each.record.ended for each in self.sealed]
         day, dated = date_of(date or self.source.declaration.date, ended, self.source.root)
         self.notes += dated
         self._write(day, software)
+
+    def _code(self) -> Code:
+        """Of the author's folder, when it was executed; of this one, if it was not copied."""
+        copy, root = self.source.copy_of, self.source.root
+        if copy is None:
+            return code_of(root, list(self.source.files))
+        changed = any((root / name).stat().st_mtime > copy.ended for name in self.source.files)
+        return replace(copy.code, dirty=bool(copy.code.commit) and (copy.code.dirty or changed))
 
     def _copy_work(self) -> None:
         """The author's files; those that are too large become data that goes by reference."""

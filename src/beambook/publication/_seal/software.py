@@ -63,8 +63,9 @@ def sealed_software(
     """
     if wanted == WITHOUT:
         return None, ["no software was sealed: who verifies has to guess it"]
-    if wanted is None and _is_frozen(source.root / into.name):
-        wanted = source.root / into.name
+    if wanted is None:
+        beside = (folder / into.name for folder in (source.root, source.origin))
+        wanted = next((each for each in beside if _is_frozen(each)), None)
     if isinstance(wanted, Environment) or _is_frozen(wanted):
         environment = wanted if isinstance(wanted, Environment) else Environment.load(str(wanted))
         shutil.copytree(environment.path, into)

@@ -11,13 +11,14 @@ from pathlib import Path
 
 from beambook.errors import PublicationError, RunNotFound
 from beambook.publication._declaration import DECLARATION, Declaration, read_declaration
+from beambook.publication._executed.folder import ExecutedFolder
 from beambook.publication._manifest import sha256_of
 from beambook.publication._publication import is_publication
 from beambook.publication._seal.code import tracked_files
 from beambook.publication._seal.named import named_files, outside_files
 from beambook.recipe import Execution
 
-__all__ = ["Source", "find_source"]
+__all__ = ["Source", "find_source", "folder_source"]
 
 SKIPPED = {"__pycache__", "node_modules", "executions", "site-packages"}
 KEPT = {".binder"}
@@ -50,6 +51,8 @@ class Source:
         Files whose content is another file's.
     declaration : Declaration
     notes : tuple of str
+    copy_of : ExecutedFolder or None
+        What `root` is, where the notebooks were executed in a copy of the author's folder.
     """
 
     root: Path
@@ -60,6 +63,12 @@ class Source:
     replaced: Mapping[str, Path] = field(default_factory=dict)
     declaration: Declaration = field(default_factory=Declaration)
     notes: tuple[str, ...] = ()
+    copy_of: ExecutedFolder | None = None
+
+    @property
+    def origin(self) -> Path:
+        """The author's folder."""
+        return self.copy_of.origin if self.copy_of else self.root
 
     def path(self, name: str) -> Path:
         """Where the content of a file is."""
@@ -139,8 +148,32 @@ def _of_execution(execution: Execution) -> Source:
 
 
 def _of_folder(root: Path, into: Path) -> Source:
+    source = folder_source(root, into)
+    executed, unused = _executed(source)
+    return replace(source, executions=executed, notes=(*source.notes, *unused))
+
+
+def folder_source(root: Path, into: Path) -> Source:
+    """A folder of notebooks, whatever was executed of it.
+
+    Parameters
+    ----------
+    root : Path
+        Without links in its path.
+    into : Path
+        Where what is made of it goes; never a part of it.
+
+    Raises
+    ------
+    PublicationError
+        If there is no notebook in it.
+    """
     declaration = read_declaration(root)
-    tracked = tracked_files(root)
+    copy_of = ExecutedFolder.load(root) if ExecutedFolder.is_at(root) else None
+    if copy_of is not None:
+        declaration = _located(declaration, copy_of)
+    # A copy has nothing but what git would take; where it lies git may ignore it.
+    tracked = None if copy_of else tracked_files(root)
     walked = [name for name in _walk(root, "") if not _is_in(root / name, into)]
     names = walked if tracked is None else sorted(set(tracked) & set(walked))
     notebooks = [name for name in names if name.endswith(".ipynb")]
@@ -155,9 +188,22 @@ def _of_folder(root: Path, into: Path) -> Source:
         shown = ", ".join(left[:NAMED]) + (", …" if len(left) > NAMED else "")
         notes.append(f"left out, because git ignores or publication.yml excludes them: {shown}")
     notes += _outside(root, books)
-    source = Source(root, books, files, links, declaration=declaration, notes=tuple(notes))
-    executed, unused = _executed(source)
-    return replace(source, executions=executed, notes=(*source.notes, *unused))
+    notes = list(dict.fromkeys([*(copy_of.notes if copy_of else ()), *notes]))
+    return Source(
+        root, books, files, links, declaration=declaration, notes=tuple(notes), copy_of=copy_of
+    )
+
+
+def _located(declaration: Declaration, copy: ExecutedFolder) -> Declaration:
+    """Data that lies beside the author's folder does not lie beside its copy."""
+    data = []
+    for facts in declaration.data:
+        for key in ("folder", "where"):
+            text = str(facts.get(key) or "")
+            if text and not (copy.path / text).exists() and (copy.origin / text).exists():
+                facts = {**facts, key: str(copy.origin / text)}
+        data.append(facts)
+    return replace(declaration, data=tuple(data))
 
 
 def _executed(source: Source) -> tuple[dict[str, Execution], list[str]]:
@@ -230,7 +276,7 @@ def _is_foreign(folder: Path) -> bool:
     """Software, frozen or not, and other publications are no part of the author's work."""
     installed = any((folder / name).exists() for name in ("pyvenv.cfg", "conda-meta"))
     frozen = all((folder / name).is_file() for name in ("environment.json", "requirements.txt"))
-    return installed or frozen or is_publication(folder)
+    return installed or frozen or is_publication(folder) or ExecutedFolder.is_at(folder)
 
 
 def _sorted_out(root: Path, names: list[str]) -> tuple[tuple[str, ...], dict[str, Path], list[str]]:

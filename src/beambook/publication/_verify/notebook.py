@@ -37,7 +37,8 @@ def find_notebooks(folder: Path) -> tuple[Path, ...]:
 def is_skipped(path: Path) -> bool:
     """Whether a folder holds nothing that its author wrote."""
     hidden = path.name.startswith(".") and path.name != ".binder"
-    return hidden or path.name in SKIPPED or (path / "pyvenv.cfg").is_file()
+    copy = (path / "executions" / "folder.json").is_file()  # of a folder that was executed
+    return hidden or path.name in SKIPPED or copy or (path / "pyvenv.cfg").is_file()
 
 
 def read_json(path: Path) -> Mapping[str, Any]:

@@ -11,6 +11,7 @@ from typing import Any
 from beambook.environment import Sandbox, sandbox
 from beambook.errors import BeambookError, NotebookError
 from beambook.events import Progress, Reporter
+from beambook.publication._order.order import unmet
 from beambook.publication._verify.data import Data
 from beambook.publication._verify.leg import Leg, NotebookVerdict
 from beambook.publication._verify.outcome import judged, not_reached
@@ -76,7 +77,7 @@ class Room:
         """Make the copy and put the data into it."""
         work = folder / WORK
         wrapped = stage.sandboxed and sandbox(stage.subject.root).confines
-        notes = copied(stage.subject, work, link_large=wrapped)
+        notes = copied(stage.subject.root, work, link_large=wrapped)
         stage.data.place(work, link=wrapped)
         readable = [*stage.data.readable, *([stage.subject.root] if wrapped else [])]
         own = had.python if had.software.how == "here" else None
@@ -183,8 +184,7 @@ def _verdicts(room: Room, name: str) -> Iterator[NotebookVerdict]:
     items = room.stage.subject.items
     for number, item in enumerate(items):
         room.stage.reporter(Progress(name, number, len(items), item.path))
-        if broken := [path for path in item.requires if path in failed]:
-            problem = f"needs {broken[0]}, which did not come to its end"
+        if problem := unmet(item.requires, failed):
             verdict, ended = not_reached(item.path, item.reference, problem, item.claims), False
         else:
             verdict, ended = _verdict(item, room)

@@ -29,12 +29,12 @@ FILES_MOST = 100_000
 EXPECTED = "raises-exception"
 
 
-def copied(subject: Subject, into: Path, *, link_large: bool) -> tuple[str, ...]:
+def copied(root: Path, into: Path, *, link_large: bool) -> tuple[str, ...]:
     """Copy what is executed into `into`; gives what was left behind or linked.
 
     Parameters
     ----------
-    subject : Subject
+    root : Path
     into : Path
         Must not exist.
     link_large : bool
@@ -52,15 +52,15 @@ def copied(subject: Subject, into: Path, *, link_large: bool) -> tuple[str, ...]
     """
     notes: list[str] = []
     into.mkdir(parents=True)
-    for count, (source, target) in enumerate(_files(subject.root, into)):
+    for count, (source, target) in enumerate(_files(root, into)):
         if count > FILES_MOST:
             raise PublicationError(
-                f"{str(subject.root)!r} holds more than {FILES_MOST:,} files",
-                hint="Verify the folder of the notebooks",
+                f"{str(root)!r} holds more than {FILES_MOST:,} files",
+                hint="Give the folder of the notebooks",
             )
         target.parent.mkdir(parents=True, exist_ok=True)
         if source.is_symlink():
-            notes += _copy_link(source, target, subject.root)
+            notes += _copy_link(source, target, root)
         elif link_large and source.stat().st_size > LARGE:
             target.symlink_to(source)
         elif source.is_file():  # no sockets, no pipes

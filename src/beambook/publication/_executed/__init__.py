@@ -1,0 +1,1 @@
+"""All notebooks of a folder, executed in their order, in a copy that can be published."""
