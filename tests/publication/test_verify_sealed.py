@@ -11,7 +11,7 @@ import pytest
 import uv
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from beambook.environment import capture
+from beambook.environment import capture, image
 from beambook.errors import (
     ExecutionError,
     ParameterError,
@@ -318,6 +318,62 @@ def test_data_that_is_another_on_the_web_is_the_verdict(served_from, tmp_path):
 def test_data_without_an_address_cannot_be_fetched(sealed, tmp_path):
     found = verify(sealed, fetch=True, into=tmp_path)
     assert found.cause.endswith("--fetch cannot have it: the publication names no address of it")
+
+
+@pytest.fixture(scope="session")
+def imaged(sealed, software, tmp_path_factory):
+    """The same, whose software is an image and no wheels."""
+    if not (shutil.which("mksquashfs") and shutil.which("unsquashfs")):
+        pytest.skip("squashfs-tools are not installed")
+    folder = tmp_path_factory.mktemp("imaged")
+    environment = capture(software[0], into=folder / "environment")
+    image(environment, cache=tmp_path_factory.getbasetemp() / "cache/beambook/environments")
+    return seal(
+        sealed.path.parent / "analysis", folder / "line.zip", environment=environment,
+        data=[{"folder": str(sealed.path.parent / "kept" / "measured"), "target": "measured"}],
+        date="2026-11-01",
+    )  # fmt: skip
+
+
+def test_where_nothing_can_be_installed_the_image_is_the_software(imaged, tmp_path, monkeypatch):
+    for name in ("XDG_CACHE_HOME", "UV_CACHE_DIR"):
+        monkeypatch.setenv(name, str(tmp_path / name))
+    found = verify(imaged, offline=True, into=tmp_path)
+    assert (found.status, found.cause) == ("same", "")
+    (leg,) = found.legs
+    assert (leg.name, leg.software.how) == ("preserved", "image")
+    assert leg.software.notes[0].startswith(("mounted by squashfuse", "unpacked by unsquashfs: "))
+    assert "from image" in found.card().text()
+    assert (
+        "from the image that the publication carries" in (found.path / "verdict.html").read_text()
+    )
+    assert not list(tmp_path.glob("UV_CACHE_DIR/**/*.whl"))
+    done = rerun(imaged, "b-make", ["slope=2"], offline=True, into=tmp_path / "e")
+    assert done.status == "done"
+    anew = verify(imaged, environment="recreated", offline=True, into=tmp_path)
+    assert anew.status == "not verified"
+    assert anew.cause.endswith(
+        "is not here (offline). The publication has an image of it: --environment preserved"
+    )
+
+
+def test_where_the_image_cannot_be_used_its_packages_are_installed(imaged, tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))  # no squashfs tools
+    said = "The image can neither be mounted nor unpacked here"
+    found = verify(imaged, sandbox=False, into=tmp_path)
+    assert found.status == "same"
+    assert found.legs[0].software.how in ("cache", "index")
+    assert (
+        found.legs[0]
+        .software.notes[0]
+        .startswith(f"installed, as the image cannot be used: {said}")
+    )
+    for name in ("XDG_CACHE_HOME", "UV_CACHE_DIR"):
+        monkeypatch.setenv(name, str(tmp_path / name))
+    none = verify(imaged, offline=True, into=tmp_path)
+    assert none.status == "not verified"
+    assert said in none.cause
+    assert none.cause.endswith("is not here (offline)")
 
 
 def test_a_zip_is_verified_as_its_folder(sealed, kept, tmp_path):

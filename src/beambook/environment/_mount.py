@@ -20,6 +20,7 @@ from beambook.environment._image import LABEL
 from beambook.environment._recreate import Recreated
 from beambook.environment._recreate.slot import Slot, cache_folder
 from beambook.errors import EnvironmentProblem
+from beambook.events import Progress, Reporter, Silent
 
 __all__ = ["mounted"]
 
@@ -33,6 +34,7 @@ def mounted(
     *,
     cache: str | PathLike[str] | None = None,
     fuse: bool | None = None,
+    reporter: Reporter | None = None,
 ) -> Iterator[Recreated]:
     """Software of an image, for as long as the block lasts.
 
@@ -45,6 +47,8 @@ def mounted(
         checked each time, as all that `recreate` keeps.
     fuse : bool, optional
         Insist on a mount, or on unpacking.
+    reporter : Reporter, optional
+        Takes progress while it is unpacked.
 
     Yields
     ------
@@ -75,7 +79,9 @@ def mounted(
         raise EnvironmentProblem(f"The image cannot be mounted: {why}")
     try:
         if process is None:
+            (reporter or Silent())(Progress("image", 0, 1, "unpack and check"))
             root = _unpacked(environment.image, cache_folder(cache))
+            (reporter or Silent())(Progress("image", 1, 1, "", time.perf_counter() - begin))
         how = f"unpacked by unsquashfs: {why}" if why else "mounted by squashfuse"
         notes = (how, *_checked(root, environment))
         python = root / "bin" / "python"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from importlib.metadata import distributions
 from pathlib import Path
 
@@ -15,7 +15,9 @@ from beambook.environment._package import canonical
 from beambook.errors import EnvironmentProblem
 from beambook.events import Reporter
 from beambook.publication._verify.declared import locked, locked_newest
+from beambook.publication._verify.explain import why_no_software
 from beambook.publication._verify.leg import PackageChange, Software
+from beambook.publication._verify.outcome import plain
 from beambook.publication._verify.subject import Subject
 
 __all__ = ["ENVIRONMENTS", "Had", "leg_names", "software_for"]
@@ -99,13 +101,45 @@ def _recreated(
     name: str, frozen: Environment, *, offline: bool, reporter: Reporter
 ) -> Iterator[Recreated]:
     if name == "preserved" and frozen.image is not None:
-        with mounted(frozen) as made:
-            yield made
+        with ExitStack() as until_then:
+            yield _of_image(frozen, until_then, offline=offline, reporter=reporter)
     elif name == "recreated":  # anew: not what an earlier verification has left in the cache
         with tempfile.TemporaryDirectory(prefix="beambook-", ignore_cleanup_errors=True) as cache:
-            yield recreate(frozen, offline=offline, cache=cache, reporter=reporter)
+            yield _anew(frozen, cache, offline=offline, reporter=reporter)
     else:
         yield recreate(frozen, offline=offline, reporter=reporter)
+
+
+def _of_image(
+    frozen: Environment, until_then: ExitStack, *, offline: bool, reporter: Reporter
+) -> Recreated:
+    """The software itself; where its image cannot be used here, the same versions installed."""
+    try:
+        return until_then.enter_context(mounted(frozen, reporter=reporter))
+    except EnvironmentProblem as error:
+        why = str(error)
+    try:
+        made = recreate(frozen, offline=offline, reporter=reporter)
+    except EnvironmentProblem as error:
+        raise EnvironmentProblem(
+            f"{why}. Nor can its packages be installed: {_short(error)}"
+        ) from error
+    return replace(made, notes=(f"installed, as the image cannot be used: {why}", *made.notes))
+
+
+def _anew(frozen: Environment, cache: str, *, offline: bool, reporter: Reporter) -> Recreated:
+    try:
+        return recreate(frozen, offline=offline, cache=cache, reporter=reporter)
+    except EnvironmentProblem as error:
+        if frozen.image is None:
+            raise
+        raise EnvironmentProblem(
+            f"{_short(error)}. The publication has an image of it: --environment preserved"
+        ) from error
+
+
+def _short(error: EnvironmentProblem) -> str:
+    return why_no_software(plain(str(error)))
 
 
 def _described(made: Recreated, subject: Subject, notes: tuple[str, ...]) -> Software:
