@@ -16,7 +16,7 @@ from extra_data.validation import RunValidator
 
 import beambook as bb
 from beambook import calibration as cal
-from beambook.recipe import Pipeline, Recipe, execute, perform
+from beambook.recipe import Pipeline, Recipe, execute, perform, resume
 from beambook.testing import HalfWrittenFile, TruncatedFile, make_run
 from beambook.testing._detector.truth import photons, truth_of
 
@@ -208,6 +208,24 @@ def test_files_of_an_earlier_correction_are_called_so(proposal, corrected, perfo
     assert "1 of the files in" in problem
     assert problem.endswith("of an earlier correction, and so is what they show here: "
                             "CORR-R0009-AGIPD01-S00000.h5")  # fmt: skip
+
+
+def test_what_goes_on_uses_its_own_constants_whatever_was_corrected_meanwhile(
+    proposal, corrected, performance, tmp_path
+):
+    interrupted = tmp_path / performance.path.name
+    shutil.copytree(performance.path, interrupted)
+    shutil.rmtree(interrupted / "parts/AGIPD01-S00000")  # as if it had been killed before it
+    for status in interrupted.glob("batch/**/status.json"):
+        status.unlink()
+    values = {"proposal": proposal, "run": RUN, "modules": [0]}
+    assert execute("calibration-prepare", values, into=tmp_path / "e").status == "done"
+    assert list(cal.read_metadata(corrected).retrieved) == ["AGIPD00"]
+    done = resume(interrupted)
+    assert done.status == "done", done.problems()
+    assert any("Another correction was started into" in line for line in done.problems())
+    assert "Another correction" not in "".join(performance.problems())
+    assert {"AGIPD00", "AGIPD01"} < set(cal.read_metadata(corrected).retrieved)
 
 
 # --- other detectors -----------------------------------------------------------------
