@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -49,10 +49,8 @@ def kept(
     record = {
         **execution.record,
         "recipe": {**recipe, "path": str(home / name), "git": git_state(origin / name)},
-        "values": _moved(execution.values, work, lambda path: os.path.relpath(path, work / folder)),
-        "inputs": _moved(
-            list(execution.inputs), work, lambda path: str(home / os.path.relpath(path, work))
-        ),
+        "values": _near(execution.values, work, work / folder),
+        "inputs": _near(execution.inputs, work, work / folder),
         "outputs": list(outputs.values()),
     }
     write_atomically(execution.path / RECORD, dumps(record))
@@ -67,11 +65,11 @@ def _place(file: str, folder: Path, execution: Path) -> str:
     return (Path(BESIDE, path) if ours else path).as_posix()
 
 
-def _moved(value: Any, work: Path, to: Callable[[str], str]) -> Any:
-    """A document with each path in the work folder changed."""
+def _near(value: Any, work: Path, folder: Path) -> Any:
+    """A document whose paths in the work folder are relative to the notebook's, as it has them."""
     if isinstance(value, Mapping):
-        return {key: _moved(each, work, to) for key, each in value.items()}
+        return {key: _near(each, work, folder) for key, each in value.items()}
     if isinstance(value, list | tuple):
-        return [_moved(each, work, to) for each in value]
+        return [_near(each, work, folder) for each in value]
     inside = isinstance(value, str) and Path(value).is_relative_to(work)
-    return to(value) if inside else value
+    return os.path.relpath(value, folder) if inside else value

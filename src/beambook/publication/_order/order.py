@@ -110,18 +110,30 @@ def order_of(traffic: Mapping[str, Traffic], declared: Declaration | None = None
 def requirements_of(
     traffic: Mapping[str, Traffic],
 ) -> tuple[dict[str, tuple[str, ...]], tuple[tuple[str, str], ...]]:
-    """Which notebooks each notebook needs; and what was left out, because it closes a circle."""
+    """Which notebooks each notebook needs; and what was left out, because it closes a circle.
+
+    Where two need each other, as far as their code says, the one that is named first comes first.
+    """
     needs: dict[str, tuple[str, ...]] = dict.fromkeys(traffic, ())
     circles = []
-    for name, mine in traffic.items():
-        for other, theirs in traffic.items():
-            if other == name or not ((theirs.writes & mine.reads) or other in mine.reads):
-                continue
-            if _circle({**needs, name: (*needs[name], other)}):
-                circles.append((name, other))
-            else:
-                needs[name] = (*needs[name], other)
+    for name, other in _pairs(traffic):
+        if _circle({**needs, name: (*needs[name], other)}):
+            circles.append((name, other))
+        else:
+            needs[name] = (*needs[name], other)
     return needs, tuple(circles)
+
+
+def _pairs(traffic: Mapping[str, Traffic]) -> list[tuple[str, str]]:
+    """A notebook and one that it needs; first those that are in the order of their names."""
+    places = {name: place for place, name in enumerate(traffic)}
+    pairs = [
+        (name, other)
+        for name, mine in traffic.items()
+        for other, theirs in traffic.items()
+        if other != name and ((theirs.writes & mine.reads) or other in mine.reads)
+    ]
+    return sorted(pairs, key=lambda pair: places[pair[1]] > places[pair[0]])
 
 
 def unmet(needed: Iterable[str], failed: Container[str]) -> str:

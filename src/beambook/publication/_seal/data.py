@@ -99,7 +99,8 @@ def with_what_was_read(source: Source, pieces: list[Piece]) -> tuple[list[Piece]
     for execution in source.executions.values():
         for entry in filter(lambda each: each.get("seen"), execution.inputs):
             folder = Path(str(entry["path"]))
-            if folder.is_relative_to(source.root) or folder.is_relative_to(execution.path):
+            inside = folder.is_relative_to(source.root) or folder.is_relative_to(execution.path)
+            if inside or not folder.is_absolute():  # of a folder that was executed
                 continue
             paths = [folder / str(file["name"]) for file in entry["files"]]
             number = next((n for n, p in enumerate(found) if _is_beside(folder, p)), None)
