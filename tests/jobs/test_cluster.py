@@ -41,7 +41,7 @@ def test_a_worker_that_slurm_takes_is_replaced(slurm, tmp_path, monkeypatch):
         time.sleep(0.1)
         return number**2
 
-    with cluster(1, on="slurm", site=Site(interface="lo", memory=2 << 30)) as client:
+    with cluster(1, on="slurm", site=Site(interface="lo")) as client:
         squares = client.map(slow_square, range(30))
 
         def running():
@@ -59,6 +59,8 @@ def test_a_worker_that_slurm_takes_is_replaced(slurm, tmp_path, monkeypatch):
 def test_what_slurm_refuses_is_said_at_once(slurm, tmp_path):
     with pytest.raises(JobError, match=r"invalid partition.*Write partition"):
         cluster(1, on="slurm", site=Site(partition="upex", interface="lo"))
+    with pytest.raises(JobError, match=r'memory = "…G" into .*, or: Write cores = … into'):
+        cluster(1, on="slurm", site=Site(memory=1 << 40, interface="lo"))
 
 
 def test_what_is_refused(monkeypatch):

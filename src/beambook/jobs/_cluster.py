@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["cluster"]
 
 INSTALL = "Install it: pip install 'beambook[cluster]'"
-WORKER_MEMORY = 4 << 30
+WORKER_MEMORY = 3 << 30  # for a core; the nodes of our own Slurm to try have 4000 MB
 LEAST_MEMORY = 2 << 30
 WORKERS = 8
 CONNECT_SECONDS = 20.0

@@ -20,6 +20,8 @@ VARIABLE = "BEAMBOOK_SITE"
 USERS = Path(".config/beambook/site.toml")
 MACHINES = Path("/etc/beambook/site.toml")
 MIN_TASK_SECONDS = 30.0
+QUOTED = '"…"'
+_FORMS = {"cores": "…", "memory": '"…G"', "sbatch": '["…"]', "time": '"…h"'}  # as TOML has them
 _TIME_UNITS = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400}
 _MEMORY_UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 
@@ -103,14 +105,15 @@ class Site(Described):
             raise ParameterError(f"The site file {str(file)!r} cannot be read: {error}") from error
         return cls(**_checked(document, file), path=file)
 
-    def line_of(self, key: str, value: str = "…") -> str:
+    def line_of(self, key: str) -> str:
         """Where a key of the site file is to be changed, or written for the first time."""
+        line = f"{key} = {_FORMS.get(key, QUOTED)}"
         if self.path is None:
-            return f'Write {key} = "{value}" into ~/{USERS}'
+            return f"Write {line} into ~/{USERS}"
         for number, line in enumerate(self.path.read_text(encoding="utf-8").splitlines(), 1):
             if re.match(rf"\s*{key}\s*=", line):
                 return f"Change line {number} of {self.path}: {line.strip()}"
-        return f'Write {key} = "{value}" into {self.path}'
+        return f"Write {line} into {self.path}"
 
     def card(self) -> Card:
         """What it says, without what it leaves to the cluster."""

@@ -9,17 +9,17 @@ from beambook.jobs._slurm_command import CommandFailed, call
 
 __all__ = ["ask_controller", "sbatch"]
 
-# What sbatch complains of → key of the site file that says it.
+# What sbatch complains of → keys of the site file that say it.
 COMPLAINTS = {
-    "partition": "partition",
-    "account": "account",
-    "qos": "qos",
-    "memory": "memory",
-    "time limit": "time",
-    "cpu count": "cores",
-    "processors": "cores",
-    "node configuration": "cores",
-    "option": "sbatch",
+    "partition": ("partition",),
+    "account": ("account",),
+    "qos": ("qos",),
+    "memory": ("memory",),
+    "time limit": ("time",),
+    "cpu count": ("cores",),
+    "processors": ("cores",),
+    "node configuration": ("memory", "cores"),
+    "option": ("sbatch",),
 }
 # What it says where there is no cluster, or none that answers.
 UNREACHABLE = ("configuration source", "contact slurm controller", "fetch_config")
@@ -79,7 +79,7 @@ def sbatch(*words: str, site: Site, conf: str = "") -> str:
 def _cure(text: str, site: Site) -> str:
     if any(words in text.lower() for words in UNREACHABLE):
         return ELSEWHERE
-    for complaint, key in COMPLAINTS.items():
+    for complaint, keys in COMPLAINTS.items():
         if complaint in text.lower():
-            return site.line_of(key)
+            return ", or: ".join(map(site.line_of, keys))
     return f"The site file is {site.path or 'not there'}: beambook jobs --site"
