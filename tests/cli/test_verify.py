@@ -1,6 +1,14 @@
 """``beambook verify`` and ``beambook rerun`` as they are typed."""
 
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
 import nbformat
+import psutil
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
@@ -34,6 +42,45 @@ def test_verify_ends_with_one_where_it_does_not_come_out(beambook, tmp_path):
     assert answer.json["status"] == "different"
     assert answer.json["cause"].startswith("cell 1: 8333.1 instead of 8338.1")
     assert [path.name for path in tmp_path.iterdir() if path.name == "verifications"] == []
+
+
+TYPED = """
+import signal, sys
+from beambook.cli import main
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background ignores it
+main(sys.argv[1:])
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda n: n.name)
+def test_a_signal_ends_it_in_a_line_and_leaves_only_what_was_verified(
+    tmp_path, monkeypatch, number
+):
+    stored(tmp_path / "mine" / "a.ipynb", "print('edge 8333.1')", "edge 8333.1\n")
+    asleep = "import pathlib, time\npathlib.Path('begun').touch()\ntime.sleep(600)"
+    stored(tmp_path / "mine" / "b.ipynb", asleep, "awake\n")
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setenv("TMPDIR", str(temporary))
+    words = [sys.executable, "-c", TYPED, "verify", "mine", "--environment", "here"]
+    asked = subprocess.Popen(words, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    until = time.monotonic() + 60
+    while not list(tmp_path.glob("verifications/*/here/work/begun")):
+        assert time.monotonic() < until, "the notebook never began"
+        time.sleep(0.1)
+    below = psutil.Process(asked.pid).children(recursive=True)
+    asked.send_signal(number)
+    _, said = asked.communicate(timeout=60)
+    assert asked.returncode == 128 + number
+    (line,) = said.split("\n")[:-1][-1:]
+    assert said.strip() == line
+    page = Path(line.rpartition(" ")[2])
+    found = json.loads(page.with_name("verdict.json").read_text())
+    assert (found["stopped"], found["status"]) == (True, "not verified")
+    assert [n["status"] for n in found["legs"][0]["notebooks"]] == ["same", "not verified"]
+    assert list(temporary.iterdir()) == []
+    assert below
+    assert not psutil.wait_procs(below, timeout=10)[1]
 
 
 @pytest.mark.parametrize(

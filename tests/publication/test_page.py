@@ -8,6 +8,7 @@ from nbformat.v4 import new_output
 
 from beambook.publication import Verification, verify
 from beambook.publication._page.words import HEADLINES
+from beambook.publication._verify.imprint import Imprint
 from beambook.publication._verify.leg import CellOutcome, NotebookVerdict, PackageChange
 
 from .verdicts import (
@@ -41,6 +42,33 @@ def test_the_page_leads_with_the_answer_and_its_cause(different):
         assert text.index("It came out different.") < text.index("First cause: cell 2")
         assert text.index("First cause") < text.index("Claims (3)") < text.index("Every cell")
         assert "8333.4 instead of 8333 (relative 4.8e-05)" in text
+
+
+def test_the_head_says_whose_publication_it_is_and_which(tmp_path):
+    record = {
+        "authors": [{"name": f"Anna <b>\x1b[31m{n}"} for n in range(12)] + [{"name": 5}, "x", None],
+        "date": "2026-11-20",
+        "version": "1.2",
+        "doi": "10.22003/XFEL.EU-DATA-002012-00",
+    }
+    notebook = compared(tmp_path, "edge.ipynb", edge(1.0), edge(1.0))
+    made = verification(tmp_path, leg(notebook), imprint=Imprint.of(record))
+    page, paper = page_of(made), pdf_text(tmp_path)
+    facts = "published 2026-11-20 · version 1.2 · doi 10.22003/XFEL.EU-DATA-002012-00"
+    for text in (page.text, paper):
+        head = text[: text.index("Notebooks are documents")]
+        assert "Anna <b>" in head
+        assert "6 others" in head
+        assert facts in head
+        assert made.checksum in head
+    assert Verification.load(tmp_path).imprint == made.imprint
+    assert made.document()["publication"]["doi"] == record["doi"]
+    assert len(made.document()["publication"]["authors"]) == 13
+
+
+@pytest.mark.parametrize("record", [{}, {"authors": 3, "date": [1]}, {"authors": {"a": 1}}])
+def test_what_is_no_author_is_not_told(record):
+    assert Imprint.of(record) == Imprint()
 
 
 def test_a_claimed_number_stands_beside_the_published_one(different):

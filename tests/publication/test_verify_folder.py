@@ -10,6 +10,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 
 from beambook.errors import NotebookError, ParameterError, RunNotFound
 from beambook.publication import Verification, verify
+from beambook.publication._verify import verify as verify_file
 
 
 def printed(text):
@@ -226,20 +227,78 @@ def test_a_choice_that_is_none_names_those_there_are(tmp_path):
         verify(tmp_path, data=tmp_path / "none", into=tmp_path / "v")
 
 
-@pytest.mark.parametrize("step", [0, 2], ids=["before", "meanwhile"])
-def test_nothing_half_remains_when_it_is_stopped(tmp_path, step):
-    write(tmp_path / "mine", "a.ipynb", code("1", shown("1")))
-    steps = []
+SLOW = "import time\ntime.sleep(60)\n2"
+
+
+def stopping_at(label, *, done=0):
+    """A reporter that presses Ctrl-C at a step."""
 
     def stop(progress):
-        steps.append([path.name for path in (tmp_path / "v").iterdir()])
-        if len(steps) > step:
+        if progress.label == label and progress.done >= done:
             raise KeyboardInterrupt
 
+    return stop
+
+
+def test_nothing_remains_when_it_is_stopped_before_anything_was_executed(tmp_path):
+    write(tmp_path / "mine", "a.ipynb", code("1", shown("1")))
+    stop = stopping_at("a.ipynb")
     with pytest.raises(KeyboardInterrupt):
         verify(tmp_path / "mine", environment="here", into=tmp_path / "v", reporter=stop)
-    assert steps[-1] != []
     assert list((tmp_path / "v").iterdir()) == []
+
+
+@pytest.mark.parametrize(("value", "answer"), [("1", "not verified"), ("2", "different")])
+def test_what_was_verified_is_kept_when_it_is_stopped(tmp_path, value, answer):
+    write(tmp_path / "mine", "a.ipynb", code(value, shown("1"), tags=["claim"]))
+    write(tmp_path / "mine", "b.ipynb", code("1", shown("1")), "# Stop", code(SLOW, shown("2")))
+    write(tmp_path / "mine", "c.ipynb", code("3", shown("3")))
+    with pytest.raises(KeyboardInterrupt, match=r"verdict\.html") as stopped:
+        verify(
+            tmp_path / "mine",
+            environment="here",
+            into=tmp_path / "v",
+            reporter=stopping_at("Stop"),
+        )
+    found = Verification.load(next((tmp_path / "v").iterdir()))
+    assert found.document() == stopped.value.verification.document()
+    assert (found.stopped, found.status, found.exit_status) == (True, answer, 1)
+    statuses = [[cell.status for cell in notebook.cells] for notebook in found.legs[0].notebooks]
+    assert statuses == [
+        ["same" if value == "1" else "different"],
+        ["same", "not reached"],
+        ["not reached"],
+    ]
+    page = (found.path / "verdict.html").read_text()
+    assert "This page is incomplete" in page
+    assert ("It was stopped before its end." in page) == (answer == "not verified")
+
+
+def test_a_leg_that_was_stopped_leaves_those_before_it(tmp_path, monkeypatch):
+    write(tmp_path / "mine", "a.ipynb", code("1", shown("1")))
+    monkeypatch.setattr(verify_file, "leg_names", lambda _: ("here", "here again"))
+    monkeypatch.setattr(verify_file, "software_for", once(verify_file.software_for))
+    with pytest.raises(KeyboardInterrupt) as stopped:
+        verify(tmp_path / "mine", environment="here", into=tmp_path / "v")
+    found = stopped.value.verification
+    assert [(leg.name, leg.status) for leg in found.legs] == [
+        ("here", "same"),
+        ("here again", "not verified"),
+    ]
+    assert (found.status, found.pair) == ("not verified", "")
+
+
+def once(make):
+    """The same, which is stopped the second time."""
+    names = []
+
+    def software_for(name, *words, **options):
+        names.append(name)
+        if len(names) > 1:
+            raise KeyboardInterrupt
+        return make(name, *words, **options)
+
+    return software_for
 
 
 def test_another_language_is_a_verdict(tmp_path):

@@ -14,6 +14,7 @@ import click
 
 from beambook import __version__
 from beambook.card import Card
+from beambook.cli._signals import Ending, unwinding
 from beambook.errors import BeambookError, close_names
 
 __all__ = ["main"]
@@ -127,8 +128,13 @@ def here() -> Card:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line; exit 0 fine, 1 the work failed, 2 a mistake in what was asked."""
-    sys.exit(_ended(arguments))
+    """Run the command line; exit 0 fine, 1 the work failed, 2 a mistake in what was asked.
+
+    A command that was stopped exits as shells say it: 130 after Ctrl-C, 143 after SIGTERM.
+    """
+    with unwinding() as ending:
+        code = _ended(arguments, ending)
+    sys.exit(code)
 
 
 def _warn(message: Warning | str, *_: Any, **__: Any) -> None:
@@ -136,7 +142,7 @@ def _warn(message: Warning | str, *_: Any, **__: Any) -> None:
     click.echo(f"beambook: warning: {' '.join(str(message).split())}", err=True)
 
 
-def _ended(arguments: Sequence[str] | None) -> int:
+def _ended(arguments: Sequence[str] | None, ending: Ending) -> int:
     words = list(arguments) if arguments is not None else None
     try:
         with warnings.catch_warnings():
@@ -154,8 +160,8 @@ def _ended(arguments: Sequence[str] | None) -> int:
         return _complain(error.format_message(), error.exit_code)
     except BeambookError as error:
         return _complain(str(error), error.exit_code)
-    except (click.Abort, KeyboardInterrupt):
-        return _complain("stopped", 130)
+    except (click.Abort, KeyboardInterrupt) as stopped:
+        return _complain(str(stopped.__cause__ or stopped) or "stopped", ending.code)
     except BrokenPipeError:  # `beambook show … | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from beambook import __version__
+from beambook.publication._page.byline import byline
 from beambook.publication._page.circumstances import circumstances, software_phrase
 from beambook.publication._page.claims import Claimed, claim_blocks, heading, is_number
 from beambook.publication._page.evidence import evidence_of
@@ -12,7 +13,15 @@ from beambook.publication._page.model import Block, Cell, Heading, Mark, Page, P
 from beambook.publication._page.notebooks import notebook_blocks, overview
 from beambook.publication._page.pictures import Album
 from beambook.publication._page.subject import Verified
-from beambook.publication._page.words import HEADLINES, MARKS, MEANINGS, count, listed, shown
+from beambook.publication._page.words import (
+    HEADLINES,
+    MARKS,
+    MEANINGS,
+    STOPPED,
+    count,
+    listed,
+    shown,
+)
 from beambook.publication._verify.leg import CellOutcome, Leg
 
 __all__ = ["compose"]
@@ -40,12 +49,13 @@ def compose(of: Verified) -> Page:
     return Page(
         title=shown(of.title, 140) or "Untitled",
         status=of.status,
-        headline=HEADLINES[of.status],
+        headline=STOPPED if of.stopped and of.status == "not verified" else HEADLINES[of.status],
         lead=list(_lead(of, found)),
         about=ABOUT.format(version=__version__),
         blocks=blocks,
         date=of.date,
         version=__version__,
+        byline=list(byline(of)),
     )
 
 
@@ -90,6 +100,8 @@ def _recorded(legs: Sequence[Leg]) -> Iterator[Claimed]:
 def _lead(of: Verified, claims: Sequence[Claimed]) -> Iterator[str]:
     if of.integrity:
         yield "It is not what was sealed: files were changed since. Nothing was executed."
+    if of.stopped:
+        yield "This page is incomplete: it says what was known when somebody stopped it."
     if of.cause:
         said = "First cause" if of.status == "different" else "Why"
         yield f"{said}: {shown(of.cause, 400).rstrip('.')}."

@@ -43,12 +43,18 @@ def html_page(page: Page) -> str:
         kind=kind,
         lead="\n".join(f"<p>{_broken(text)}</p>" for text in page.lead),
         about=escape(page.about),
+        byline=_byline(page.byline),
         date=escape(page.date),
         contents=_contents(page.blocks),
         body="\n".join(_block(block) for block in page.blocks),
         foot="\n".join(f"<p>{escape(text)}</p>" for text in page.foot),
         style=(HERE / "style.css").read_text(encoding="utf-8"),
     )
+
+
+def _byline(lines: Iterable[str]) -> str:
+    parts = "".join(f"<p>{_broken(text)}</p>" for text in lines)
+    return f'<div class="byline">{parts}</div>' if parts else ""
 
 
 def _contents(blocks: Iterable[Block]) -> str:

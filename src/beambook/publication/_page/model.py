@@ -157,6 +157,10 @@ class Page:
         ISO, when the verification began.
     version : str
         Of beambook.
+    byline : sequence of str
+        By whom it is, and which one it is.
+    foot : sequence of str
+        What is to be said of the page itself.
     """
 
     title: str
@@ -167,4 +171,5 @@ class Page:
     blocks: Sequence[Block]
     date: str
     version: str
+    byline: Sequence[str] = ()
     foot: Sequence[str] = field(default=())

@@ -118,6 +118,7 @@ class _Press:
             "sign": MARKS[page.status][0],
             "kind": MARKS[page.status][1],
             "lead": [_breakable(text) for text in page.lead],
+            "byline": [_breakable(text) for text in page.byline],
             "about": page.about,
             "day": page.date,
             "date": [time.year, time.month, time.day],

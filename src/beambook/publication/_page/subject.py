@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Protocol
 
+from beambook.publication._verify.imprint import Imprint
 from beambook.publication._verify.leg import Answer, Leg
 
 __all__ = ["Verified"]
@@ -25,6 +26,10 @@ class Verified(Protocol):
     def date(self) -> str: ...
     @property
     def checksum(self) -> str: ...
+    @property
+    def imprint(self) -> Imprint: ...
+    @property
+    def stopped(self) -> bool: ...
     @property
     def integrity(self) -> tuple[tuple[str, str], ...]: ...
     @property

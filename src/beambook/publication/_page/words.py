@@ -7,7 +7,17 @@ from collections.abc import Iterable
 
 from beambook.recipe._report_text import plain_text
 
-__all__ = ["HEADLINES", "MARKS", "MEANINGS", "count", "duration", "listed", "ranges", "shown"]
+__all__ = [
+    "HEADLINES",
+    "MARKS",
+    "MEANINGS",
+    "STOPPED",
+    "count",
+    "duration",
+    "listed",
+    "ranges",
+    "shown",
+]
 
 HEADLINES = {
     "same": "It came out the same.",
@@ -15,6 +25,8 @@ HEADLINES = {
     "different": "It came out different.",
     "not verified": "It could not be verified.",
 }
+
+STOPPED = "It was stopped before its end."
 
 # A sign beside each word, so that colour is never all there is; with the kind of its colour.
 MARKS = {

@@ -159,7 +159,8 @@ def _outcomes(
     for run in execution.cells:
         number = run.index + 1
         source, cell = sources.get(number, {}), compared.get(number)
-        status, what = _cell(run.status, source, cell, expected=number in expected)
+        ran = "pending" if run.status == "killed" and _stopped(execution) else run.status
+        status, what = _cell(ran, source, cell, expected=number in expected)
         if old and status == "error" and "SyntaxError" in what:
             status, what = "missing software", f"{what} (the notebook is {_OF_PYTHON_2})"
         outcomes.append(
@@ -174,6 +175,11 @@ def _outcomes(
             )
         )
     return tuple(outcomes)
+
+
+def _stopped(execution: Execution) -> bool:
+    """Whether the kernel was ended by whoever had asked for it, which is no error of a cell."""
+    return execution.error is not None and execution.error["name"] == "Interrupted"
 
 
 def _is_claim(

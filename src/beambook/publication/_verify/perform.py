@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from beambook.publication._verify.data import Data
 from beambook.publication._verify.leg import Leg, NotebookVerdict
 from beambook.publication._verify.outcome import judged, not_reached
 from beambook.publication._verify.software import Had
+from beambook.publication._verify.stopped import LegStopped, with_rest
 from beambook.publication._verify.subject import Item, Subject
 from beambook.publication._verify.traces import changed_since, places
 from beambook.publication._verify.work import copied, prepared
@@ -148,18 +149,25 @@ def perform_leg(name: str, had: Had, stage: Stage) -> Leg:
     Returns
     -------
     Leg
+
+    Raises
+    ------
+    LegStopped
+        On Ctrl-C, with what is known until then.
     """
     began, clock = time.monotonic(), time.time()
     room = Room.of(stage, had, stage.path / name)
-    verdicts = tuple(_verdicts(room, name))
-    return Leg(
-        name,
-        had.software,
-        sandbox=_describe(room.guard),
-        notebooks=verdicts,
-        seconds=time.monotonic() - began,
-        notes=(*room.notes, *_traces(room, clock)),
-    )
+    leg = Leg(name, had.software, sandbox=_describe(room.guard), notes=room.notes)
+    verdicts: list[NotebookVerdict] = []
+    try:
+        verdicts.extend(_verdicts(room, name))
+        notes = _traces(room, clock)
+    except KeyboardInterrupt as interrupt:
+        known = with_rest(tuple(verdicts), stage.subject.items, room.executions)
+        seconds = time.monotonic() - began
+        raise LegStopped(replace(leg, notebooks=known, seconds=seconds)) from interrupt
+    seconds = time.monotonic() - began
+    return replace(leg, notebooks=tuple(verdicts), seconds=seconds, notes=(*leg.notes, *notes))
 
 
 def _traces(room: Room, began: float) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from beambook.events import Reporter
 from beambook.publication._contents import Claim, DataReference
 from beambook.publication._order.order import in_order
 from beambook.publication._publication import Publication
+from beambook.publication._verify.imprint import Imprint
 from beambook.publication._verify.notebook import find_notebooks, language_of, read_json
 from beambook.publication._verify.outcome import plain
 
@@ -69,6 +70,8 @@ class Subject:
     data : tuple of DataReference
         What the publication says of its data.
     publication : Publication or None
+    imprint : Imprint
+        Its authors, day, version and DOI.
     notes : tuple of str
     """
 
@@ -82,6 +85,7 @@ class Subject:
     problems: tuple[tuple[str, str], ...] = ()
     data: tuple[DataReference, ...] = ()
     publication: Publication | None = None
+    imprint: Imprint = field(default_factory=Imprint)
     notes: tuple[str, ...] = ()
 
     @property
@@ -134,6 +138,7 @@ def sealed(publication: Publication, *, reporter: Reporter | None = None) -> Sub
         problems=tuple((problem.path, problem.what) for problem in found),
         data=publication.data,
         publication=publication,
+        imprint=Imprint.of(publication.record),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,9 @@ from beambook.errors import DamagedFile, RunNotFound
 from beambook.publication._page.write import write_pages
 from beambook.publication._verify.document import leg_document, read_leg
 from beambook.publication._verify.explain import answer_of, cause_of, pair_of
+from beambook.publication._verify.imprint import Imprint
 from beambook.publication._verify.leg import Answer, CellOutcome, CellStatus, Leg
+from beambook.publication._verify.stopped import STOPPED
 from beambook.recipe._notebook import dumps, write_atomically
 
 __all__ = ["VERDICT", "Claim", "Verification"]
@@ -83,6 +85,10 @@ class Verification(Described):
     notes : tuple of str
     data : tuple of (str, str)
         What the notebooks read, and whether it was here.
+    imprint : Imprint
+        Authors, day, version and DOI of the publication.
+    stopped : bool
+        Somebody stopped it: what it says is what was known until then.
     """
 
     name: str
@@ -97,14 +103,18 @@ class Verification(Described):
     seconds: float = 0.0
     notes: tuple[str, ...] = ()
     data: tuple[tuple[str, str], ...] = ()
+    imprint: Imprint = field(default_factory=Imprint)
+    stopped: bool = False
 
     @property
     def status(self) -> Answer:
         """``same``, ``within tolerance``, ``different`` or ``not verified``.
 
-        Of the first leg that could be executed: a second one explains, it does not judge.
+        Of the first leg that could be executed: a second one explains, it does not judge. One
+        that was stopped may know a difference; that all is well it does not know.
         """
-        return "not verified" if self.integrity else answer_of(self.legs)
+        answer = "not verified" if self.integrity else answer_of(self.legs)
+        return "not verified" if self.stopped and answer != "different" else answer
 
     @property
     def ok(self) -> bool:
@@ -124,12 +134,26 @@ class Verification(Described):
             more = len(self.integrity) - 1
             rest = f", and {more} more" if more else ""
             return f"changed since it was sealed: {path} {what}{rest}"
+        if self.stopped and self.status != "different":
+            return f"{STOPPED}: {self._extent}"
         return cause_of(self.legs)
+
+    @property
+    def _extent(self) -> str:
+        """How far it came."""
+        notebooks = [notebook for leg in self.legs for notebook in leg.notebooks]
+        done = sum(notebook.status != "not verified" for notebook in notebooks)
+        return f"{done} of {len(notebooks)} notebooks verified"
+
+    @property
+    def executed(self) -> bool:
+        """Whether any notebook was begun."""
+        return any(n.execution is not None for leg in self.legs for n in leg.notebooks)
 
     @property
     def pair(self) -> str:
         """What two legs together say: the software, or the science; empty with one leg."""
-        return "" if self.integrity else pair_of(self.legs)
+        return "" if self.integrity or self.stopped else pair_of(self.legs)
 
     @property
     def claims(self) -> tuple[Claim, ...]:
@@ -170,6 +194,7 @@ class Verification(Described):
         """The answer, the first cause, the claims, and each cell that did not come out."""
         facts = {
             "answer": self.status,
+            "authors": ", ".join(self.imprint.authors),
             "cause": self.cause,
             "software": "; ".join(_software(leg) for leg in self.legs),
             "cells": "; ".join(_cells(leg, alone=len(self.legs) == 1) for leg in self.legs),
@@ -230,9 +255,11 @@ class Verification(Described):
             "date": self.date,
             "status": self.status,
             "exit_status": self.exit_status,
+            "stopped": self.stopped,
             "cause": self.cause,
             "pair": self.pair,
             "checksum": self.checksum,
+            "publication": self.imprint.document(),
             "integrity": [list(each) for each in self.integrity],
             "claims": [vars(claim) for claim in self.claims],
             "notes": list(self.notes),
@@ -296,6 +323,8 @@ class Verification(Described):
             legs=tuple(read_leg(leg, folder) for leg in document["legs"]),
             notes=tuple(document["notes"]),
             data=tuple((name, what) for name, what in document.get("data", ())),
+            imprint=Imprint.of(document.get("publication", {})),
+            stopped=bool(document.get("stopped", False)),
         )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +23,7 @@ from beambook.publication._verify.leg import Leg
 from beambook.publication._verify.outcome import not_reached, plain
 from beambook.publication._verify.perform import Stage, perform_leg
 from beambook.publication._verify.software import ENVIRONMENTS, leg_names, software_for
+from beambook.publication._verify.stopped import STOPPED, LegStopped, VerificationStopped
 from beambook.publication._verify.subject import Subject, sealed, unsealed
 from beambook.publication._verify.verification import Verification
 from beambook.publication._verify.work import kept
@@ -39,8 +40,8 @@ def verify(
     publication: Publication | str | Path,
     *,
     data: str | Path | None = None,
-    environment: str = "preserved",
     fetch: bool = False,
+    environment: str = "preserved",
     checksum: str = "",
     into: str | Path = INTO,
     offline: bool = False,
@@ -60,10 +61,10 @@ def verify(
         whose stored outputs are then the reference.
     data : str or Path, optional
         Where the data is that the publication only refers to.
-    environment : str
     fetch : bool
         Download such data, where the publication says from where, how large it is and which
         checksum it has; it is kept for the next time. Never done without this.
+    environment : str
         ``preserved`` (the software as it was sealed), ``recreated`` (the same versions installed
         anew), ``newest`` (newest versions of what is asked for), ``both`` (the first and the
         third, which together tell bit-rot from a change of the science), or ``here`` (the
@@ -93,6 +94,9 @@ def verify(
         If there is nothing to verify, or it is refused.
     ParameterError
         If `environment` is none of those, or `data` is no folder.
+    VerificationStopped
+        On Ctrl-C, when something was executed: a KeyboardInterrupt, whose `verification` has what
+        was verified until then, and is saved.
 
     Examples
     --------
@@ -112,6 +116,7 @@ def verify(
             kept(subject, path / REFERENCE) if names else subject, found, path, sandboxed=sandbox,
             time_limit=time_limit, reporter=reporter,
         )  # fmt: skip
+        legs, interrupt = _legs(names, stage, offline=offline)
         verification = Verification(
             name=subject.name,
             title=subject.title,
@@ -121,20 +126,28 @@ def verify(
             date=date,
             checksum=subject.checksum,
             integrity=subject.problems,
-            legs=tuple(_leg(name, stage, offline=offline) for name in names),
+            legs=legs,
+            imprint=subject.imprint,
+            stopped=interrupt is not None,
             notes=(*subject.notes, *found.notes),
             data=found.told(subject),
         )
         verification = replace(verification, seconds=time.monotonic() - began)
+        if interrupt is not None and not verification.executed:
+            raise interrupt
         verification.save()
+        if interrupt is not None:
+            raise VerificationStopped(verification) from interrupt
     return verification
 
 
 @contextmanager
 def _whole(path: Path) -> Iterator[None]:
-    """A verification that was stopped has no answer: nothing half of it remains."""
+    """Where nothing was verified, nothing remains."""
     try:
         yield
+    except VerificationStopped:
+        raise
     except BaseException:
         shutil.rmtree(path, ignore_errors=True)
         raise
@@ -159,6 +172,21 @@ def _subject(given: Publication | str | Path, checksum: str, reporter: Reporter)
     if checksum:
         raise PublicationError(f"{str(path)!r} was never sealed, so it has no checksum")
     return unsealed(path)
+
+
+def _legs(
+    names: Iterable[str], stage: Stage, *, offline: bool
+) -> tuple[tuple[Leg, ...], KeyboardInterrupt | None]:
+    """The legs; and what stopped the last of them before its end."""
+    legs: list[Leg] = []
+    for name in names:
+        try:
+            legs.append(_leg(name, stage, offline=offline))
+        except LegStopped as interrupt:
+            return (*legs, interrupt.leg), interrupt
+        except KeyboardInterrupt as interrupt:  # while the software was made
+            return (*legs, _impossible(name, stage, STOPPED)), interrupt
+    return tuple(legs), None
 
 
 def _leg(name: str, stage: Stage, *, offline: bool) -> Leg:
