@@ -2,6 +2,7 @@
 
 import importlib
 import os
+import subprocess
 import sys
 import time
 
@@ -54,6 +55,17 @@ def test_a_worker_that_slurm_takes_is_replaced(slurm, tmp_path, monkeypatch):
         assert client.gather(squares) == [number**2 for number in range(30)]
         assert running() != [first]
     wait_for(lambda: not running(), "the end of all workers")
+
+
+def test_a_script_without_the_line_that_workers_need_is_told_of_it(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text("import beambook as bb\n\nwith bb.cluster(1) as client:\n    pass\n")
+    done = subprocess.run(
+        [sys.executable, script], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].endswith("below a line: if __name__ == '__main__':")
+    assert done.stderr.count("Traceback") == 1, "workers say nothing of their own"
 
 
 def test_what_slurm_refuses_is_said_at_once(slurm, tmp_path):

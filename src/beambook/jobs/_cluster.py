@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import multiprocessing
 import os
 import shlex
 import tempfile
@@ -26,6 +27,7 @@ LEAST_MEMORY = 2 << 30
 WORKERS = 8
 CONNECT_SECONDS = 20.0
 LOGS = Path("beambook") / "dask"
+GUARD = "In a script, put what uses the cluster below a line: if __name__ == '__main__':"
 
 
 def cluster(n: int | None = None, *, on: str = "local", site: Site | None = None) -> Client:
@@ -54,12 +56,15 @@ def cluster(n: int | None = None, *, on: str = "local", site: Site | None = None
     MissingPackage
         If distributed (for Slurm: dask_jobqueue) is not installed.
     JobError
-        If nothing answers at the address.
+        If nothing answers at the address, or no worker can be started.
     ParameterError
         If `on` is none of these.
 
     Notes
     -----
+    Workers on this machine import the script that starts them: what uses the cluster stands
+    below ``if __name__ == "__main__":`` there. A notebook needs no such line.
+
     Who can reach the scheduler's port can run code as you; that is how Dask is made. Inside
     of a facility's network that is a matter of trust in its users.
 
@@ -118,13 +123,19 @@ def _local(n: int | None) -> Any:
     cores = len(os.sched_getaffinity(0))
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     n = n or max(1, min(cores, memory // LEAST_MEMORY))
-    return _distributed().LocalCluster(
-        n_workers=n,
-        threads_per_worker=max(1, cores // n),
-        memory_limit=int(0.9 * memory / n),
-        dashboard_address="127.0.0.1:0",
-        silence_logs=logging.CRITICAL,  # at the end its workers complain of each other
-    )
+    if getattr(multiprocessing.current_process(), "_inheriting", False):
+        raise SystemExit(1)  # a worker that imports a script without GUARD; whoever waits says so
+    try:
+        return _distributed().LocalCluster(
+            n_workers=n,
+            threads_per_worker=max(1, cores // n),
+            memory_limit=int(0.9 * memory / n),
+            dashboard_address="127.0.0.1:0",
+            silence_logs=logging.CRITICAL,  # at the end its workers complain of each other
+        )
+    except RuntimeError as error:
+        why = error.__cause__ or error
+        raise JobError(f"No worker of Dask could be started here: {why}", hint=GUARD) from None
 
 
 def _on_slurm(n: int | None, site: Site) -> Any:
