@@ -67,7 +67,7 @@ def test_a_cell_on_slurm(slurm, shell, capsys):
     assert record["slurm"]["slurmd_nodename"]
 
 
-@pytest.mark.parametrize("command", ["squeue", "sinfo", "squeue --me"])
+@pytest.mark.parametrize("command", ["squeue", "sinfo", "squeue --me", "sinfo -p short"])
 def test_reading_commands_of_slurm_are_tables(slurm, shell, command):
     card = shell.run_line_magic("slurm", command)
     assert isinstance(card, Card)
@@ -78,12 +78,20 @@ def test_reading_commands_of_slurm_are_tables(slurm, shell, command):
 
 def test_own_formats_stay_as_they_are(slurm, shell):
     assert "JOBID" in shell.run_line_magic("slurm", "squeue -o %i")
+    assert shell.run_line_magic("slurm", "sinfo -h").startswith("all*")
 
 
 @pytest.mark.parametrize("line", ["scancel 1", "", "squeue -i 1", "sbatch x.sh", "squeuee"])
 def test_nothing_else_of_slurm_can_be_run(shell, line):
     with pytest.raises(ParameterError):
         shell.run_line_magic("slurm", line)
+
+
+@pytest.mark.parametrize("cell", ["%slurm scancel 1", "%slurm", "%%execute --wiht a\n1"])
+def test_a_mistake_is_one_line_in_the_notebook(shell, capsys, cell):
+    assert isinstance(shell.run_cell(cell).error_in_exec, ParameterError)
+    (line,) = capsys.readouterr().out.strip().splitlines()
+    assert line.startswith("ParameterError: ")
 
 
 def test_a_complaint_of_slurm_is_an_error_of_ours(slurm, shell):

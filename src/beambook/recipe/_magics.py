@@ -15,7 +15,8 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from hashlib import sha256
 from html import escape
 from pathlib import Path
@@ -26,6 +27,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from beambook.card import Card, Table
 from beambook.errors import (
+    BeambookError,
     ExecutionError,
     JobError,
     NameNotFound,
@@ -47,7 +49,10 @@ COMMANDS: Mapping[str, tuple[str, ...]] = {
     "sinfo": ("-o", "%P|%a|%l|%D|%T|%N"),
     "sacct": ("-P", "-o", "JobID,JobName,Partition,State,ExitCode,Elapsed,MaxRSS,NodeList"),
 }
-OWN_FORMAT = re.compile(r"-(?:o|O|P|p|-format|-Format|-parsable2?|-json|-yaml|l|-long)")
+OWN_FORMAT = re.compile(
+    r"sacct -[Ppn]|(?:squeue|sinfo) -h"
+    r"|\w+ -(?:[oOl]|-format|-Format|-parsable2?|-json|-yaml|-long|-noheader)"
+)
 ENDLESS = re.compile(r"-(?:i|-iterate)")
 SECONDS = 30.0
 ROWS = 1000
@@ -78,16 +83,28 @@ def slurm(line: str) -> Any:
     JobError
         If the command is not there, refuses or does not answer.
     """
-    words = shlex.split(line)
-    name = words[0] if words else ""
-    if name not in COMMANDS:
-        close = close_names(name, COMMANDS) or list(COMMANDS)
-        raise ParameterError(f"%slurm runs {', '.join(close)}, not {name!r}")
-    if any(ENDLESS.match(word) for word in words[1:]):
-        raise ParameterError("%slurm asks once; repeated output is for a terminal")
-    own = any(OWN_FORMAT.match(word) for word in words[1:])
-    text = _asked([*words, *(() if own else COMMANDS[name])])
-    return text if own else _table(name, text)
+    with _in_one_line():
+        name, *words = shlex.split(line) or [""]
+        if name not in COMMANDS:
+            close = close_names(name, COMMANDS) or list(COMMANDS)
+            asked = f"not {name!r}" if name else "such as %slurm squeue --me"
+            raise ParameterError(f"%slurm runs {', '.join(close)}, {asked}")
+        if any(ENDLESS.match(word) for word in words):
+            raise ParameterError("%slurm asks once; repeated output is for a terminal")
+        own = any(OWN_FORMAT.match(f"{name} {word}") for word in words)
+        text = _asked([name, *words, *(() if own else COMMANDS[name])])
+        return text if own else _table(name, text)
+
+
+@contextmanager
+def _in_one_line() -> Iterator[None]:
+    """Have a notebook show our errors without the frames of a magic, of which it knows nothing."""
+    try:
+        yield
+    except BeambookError as error:
+        line = f"{type(error).__name__}: {error}"
+        vars(error)["_render_traceback_"] = lambda: [line]  # IPython asks for it
+        raise
 
 
 def _asked(command: Sequence[str]) -> str:
@@ -138,14 +155,15 @@ class _Cell:
 
     def __call__(self, line: str, cell: str) -> None:
         """Execute, show the outputs and a card; a failure ends the cell with its error."""
-        asked = _words().parse_args(shlex.split(line))
-        names = [name.strip() for name in asked.given.split(",") if name.strip()]
-        values = _values(names, self._shell.user_ns)
-        path = write_cell(cell, values, name=asked.name, folder=Path(asked.into, "cells"))
-        execution = self._execute(Recipe.find(path), asked)
-        self._show(execution)
-        if execution.status != "done":
-            raise ExecutionError(f"{execution.id} {execution.status}: {execution.error_line}")
+        with _in_one_line():
+            asked = _words().parse_args(shlex.split(line))
+            names = [name.strip() for name in asked.given.split(",") if name.strip()]
+            values = _values(names, self._shell.user_ns)
+            path = write_cell(cell, values, name=asked.name, folder=Path(asked.into, "cells"))
+            execution = self._execute(Recipe.find(path), asked)
+            self._show(execution)
+            if execution.status != "done":
+                raise ExecutionError(f"{execution.id} {execution.status}: {execution.error_line}")
 
     def _execute(self, recipe: Recipe, asked: argparse.Namespace) -> Execution:
         told = _Line()
