@@ -14,6 +14,8 @@ from beambook.cli import main
 from beambook.errors import DamagedFile, RunNotFound
 from beambook.publication import ExecutedFolder, execute_folder, seal, verify
 
+from .frozen import empty_environment
+
 
 def write(path, *cells):
     made = [new_markdown_cell(c) if c.startswith("# ") else new_code_cell(c) for c in cells]
@@ -185,6 +187,18 @@ class TestFailures:
         assert "1-a.ipynb is executed first; order: in publication.yml decides" in circle
         assert shared.startswith("b.txt is written by 2-b.ipynb and by 3-c.ipynb")
 
+    def test_what_is_written_elsewhere_is_kept_and_said(self, tmp_path):
+        away = tmp_path / "p" / "away.txt"
+        act = "import os; os.mkdir('../far')\nopen('../far/x.txt', 'w').write('x')"
+        act += f"\nopen({str(away)!r}, 'w')"
+        write(tmp_path / "p" / "1.ipynb", act)
+        made = execute_folder(tmp_path / "p", into=tmp_path / "e")
+        assert (made.execution("1.ipynb").path / "far" / "x.txt").read_text() == "x"
+        assert made.notes == (
+            "1.ipynb wrote ../far/x.txt, outside of the folder: who verifies it cannot",
+            f"changed in {tmp_path / 'p'} meanwhile, by a notebook or by another program: away.txt",
+        )
+
     def test_what_was_done_before_it_was_stopped_is_on_record(self, tmp_path):
         write(tmp_path / "p" / "1.ipynb", "open('made.txt', 'w').write('1')")
         write(tmp_path / "p" / "2.ipynb", "2")
@@ -278,6 +292,7 @@ def test_what_is_declared_holds_and_the_command_shows_and_publishes_it(
         "order: [2.ipynb]\nexclude: [draft.ipynb]\ndata: [{folder: ../beside}]\n"
         "notebooks: [{path: 1.ipynb, values: {run: 7, from_: sub/y.csv}}]\n"
     )
+    empty_environment(tmp_path / "p" / "environment")  # as of beambook freeze
     (tmp_path / "beside").mkdir()
     (tmp_path / "beside" / "far.txt").write_text("far")
     (tmp_path / "p" / "private.txt").write_text("mine")
@@ -297,14 +312,13 @@ def test_what_is_declared_holds_and_the_command_shows_and_publishes_it(
         "1.ipynb", "2.ipynb", "publication.yml",
     }  # fmt: skip
     assert typed(capsys, "show", path)[1].startswith("Executed folder p-")
-    code, out, err = typed(
-        capsys, "publish", "newest", "--into", "s", "--environment", "none", "--json"
-    )
+    code, out, err = typed(capsys, "publish", "newest", "--into", "s", "--json")
     assert code == 0, err
     record = json.loads((tmp_path / "s" / "publication.json").read_text())
     books = {n["path"]: n for n in record["notebooks"]}
     assert books["1.ipynb"]["values"] == {"from_": "sub/y.csv", "run": 7}
     assert (books["1.ipynb"]["reference"], len(books)) == ("reference/1.ipynb", 2)
+    assert record["environment"]["packages"] == 0
     assert record["code"]["commit"]
     assert not record["code"]["dirty"]
     assert [(each["name"], each["kind"]) for each in record["data"]] == [("beside", "carried")]

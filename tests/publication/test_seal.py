@@ -26,6 +26,8 @@ from beambook.publication._verify.outcome import not_reached
 from beambook.publication._verify.subject import sealed as subject
 from beambook.recipe import execute
 
+from .frozen import empty_environment
+
 WIDGETS = {"application/vnd.jupyter.widget-state+json": {"state": {"m": {"value": 7}}}}
 
 
@@ -224,14 +226,6 @@ def git(folder, *words):
     env = {**os.environ, **who, "GIT_AUTHOR_DATE": date, "GIT_COMMITTER_DATE": date,
            "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_SYSTEM": "/dev/null"}  # fmt: skip
     subprocess.run(["git", "-C", folder, *words], check=True, env=env)
-
-
-def empty_environment(folder):
-    folder.mkdir(exist_ok=True)
-    empty = Environment(folder, "3.11.7", "cpython", "linux-x86_64, glibc 2.36", ())
-    (folder / "environment.json").write_text(json.dumps(empty.to_json()))
-    (folder / "requirements.txt").write_text(requirements(()))
-    return folder
 
 
 def test_secrets_in_packages_that_no_index_has_are_found(paper, tmp_path):
@@ -475,7 +469,7 @@ def tampered(tmp_path_factory):
 
 def test_declaration_in_the_documentation_is_one(tmp_path):
     page = Path(__file__).parents[2] / "docs" / "how-to" / "publish.md"
-    (block,) = re.findall(r"^```yaml\n(.*?)^```", page.read_text(encoding="utf-8"), re.M | re.S)
+    block, *_ = re.findall(r"^```yaml\n(.*?)^```", page.read_text(encoding="utf-8"), re.M | re.S)
     (tmp_path / "publication.yml").write_text(block, encoding="utf-8")
     declared = read_declaration(tmp_path)
     empty = [name for name in declared.__dataclass_fields__ if not getattr(declared, name)]

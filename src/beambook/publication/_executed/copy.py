@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Iterable
 from pathlib import Path
 
 from beambook.events import Progress, Reporter
@@ -60,19 +59,27 @@ def _link(source: Source, folder: Path) -> None:
         (folder / name).symlink_to(leads)
 
 
-def state_of(folder: Path) -> State:
-    """Size, time and place on the disk of each file, by its name in the folder."""
+def state_of(folder: Path, start: Path | None = None) -> State:
+    """Size, time and place on the disk of each file, by its name.
+
+    Parameters
+    ----------
+    folder : Path
+        Where to look.
+    start : Path, optional
+        Where names start, else there as well.
+    """
     found: State = {}
     for where, folders, names in os.walk(folder):
         folders[:] = [name for name in folders if not is_skipped(Path(where, name))]
         for path in (Path(where, name) for name in names if not name.startswith(".")):
             if path.is_file() and not path.is_symlink():
                 stat = path.stat()
-                name = path.relative_to(folder).as_posix()
+                name = os.path.relpath(path, start or folder)
                 found[name] = (stat.st_size, stat.st_mtime_ns, stat.st_ino)
     return found
 
 
-def changed(before: State, after: State) -> Iterable[str]:
+def changed(before: State, after: State) -> tuple[str, ...]:
     """Names of files that are new or other than they were."""
-    return sorted(name for name, state in after.items() if before.get(name) != state)
+    return tuple(sorted(name for name, state in after.items() if before.get(name) != state))

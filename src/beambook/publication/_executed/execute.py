@@ -35,6 +35,7 @@ __all__ = ["execute_folder"]
 
 INTO = Path("executions")
 WORK = Path(EXECUTIONS, ".work")
+MOST_SHOWN = 5
 
 
 def execute_folder(
@@ -132,7 +133,8 @@ class _Show:
     def perform(self, home: Path) -> ExecutedFolder:
         """Execute everything in a copy; what was done is on record even when it is stopped."""
         began, date = time.monotonic(), stamp()
-        work = home / WORK
+        work = home / WORK / self.source.root.name  # not at the top: one may write to ../
+        author = state_of(self.source.root)
         try:
             copy_source(self.source, home, self.reporter)
             copy_work(self.source, home, work)
@@ -142,9 +144,9 @@ class _Show:
         try:
             self._perform_all(home, work)
         finally:
-            shutil.rmtree(work, ignore_errors=True)
+            shutil.rmtree(work.parent, ignore_errors=True)
             made = ExecutedFolder(
-                home, self.source.root, (*self.done, *self._rest()), self._notes(),
+                home, self.source.root, (*self.done, *self._rest()), self._notes(author),
                 code_of(self.source.root, list(self.source.files)), date,
                 round(time.monotonic() - began, 3),
             )  # fmt: skip
@@ -153,14 +155,14 @@ class _Show:
 
     def _perform_all(self, home: Path, work: Path) -> None:
         failed: set[str] = set()
-        state = state_of(work)
+        state = state_of(work.parent, work)
         for number, (name, needs) in enumerate(self.order.needs.items()):
             self.reporter(Progress(home.name, number, len(self.order.needs), name))
             if problem := unmet(needs, failed):
                 outcome = ExecutedNotebook(name, problem=problem, requires=needs)
             else:
                 outcome = replace(self._perform(name, home, work, state), requires=needs)
-                state = state_of(work)
+                state = state_of(work.parent, work)
             if not outcome.ok:
                 failed.add(name)
             self.done.append(outcome)
@@ -176,7 +178,7 @@ class _Show:
             )  # fmt: skip
         except BeambookError as error:  # its kernel is gone, the disk is full …
             return ExecutedNotebook(name, "failed", " ".join(str(error).split()))
-        wrote = tuple(each for each in changed(before, state_of(work)) if each != name)
+        wrote = tuple(n for n in changed(before, state_of(work.parent, work)) if n != name)
         execution = kept(
             execution, name, wrote=wrote, work=work, home=home, origin=self.source.root
         )
@@ -200,10 +202,19 @@ class _Show:
         rest = list(self.order.needs.items())[len(self.done) :]
         return tuple(ExecutedNotebook(n, problem="it was stopped", requires=r) for n, r in rest)
 
-    def _notes(self) -> tuple[str, ...]:
-        """What is said besides: of the folder, of the order, of files that several have written."""
-        wrote = {each.path: each.wrote for each in self.done}
-        return (*self.source.notes, *self.order.notes(wrote))
+    def _notes(self, author: State) -> tuple[str, ...]:
+        """Of the folder, of the order, of files that several have written, or written elsewhere."""
+        root, wrote = self.source.root, {each.path: each.wrote for each in self.done}
+        outside = (
+            f"{name} wrote {file}, outside of the folder: who verifies it cannot"
+            for name, files in wrote.items()
+            for file in files
+            if file.startswith("..")
+        )
+        touched = ", ".join(changed(author, state_of(root))[:MOST_SHOWN])
+        told = f"changed in {root} meanwhile, by a notebook or by another program: {touched}"
+        notes = (*self.source.notes, *self.order.notes(wrote), *outside)
+        return (*notes, told) if touched else notes
 
 
 def _restore(original: Path, notebook: Path) -> None:

@@ -49,8 +49,8 @@ def kept(
     record = {
         **execution.record,
         "recipe": {**recipe, "path": str(home / name), "git": git_state(origin / name)},
-        "values": _near(execution.values, work, work / folder),
-        "inputs": _near(execution.inputs, work, work / folder),
+        "values": _near(execution.values, work / folder, work),
+        "inputs": _near(execution.inputs, work / folder, work),
         "outputs": list(outputs.values()),
     }
     write_atomically(execution.path / RECORD, dumps(record))
@@ -58,18 +58,18 @@ def kept(
 
 
 def _place(file: str, folder: Path, execution: Path) -> str:
-    """As the notebook called it, where that is not outside, nor the name of one of our own."""
-    path = Path(file)
+    """As the notebook called it, where that is not above it, nor the name of one of our own."""
+    path = Path(*(part for part in Path(file).parts if part != ".."))
     path = path.relative_to(folder) if path.is_relative_to(folder) else path
     ours = path.parts[0] in BOOKS or (execution / path).exists()
     return (Path(BESIDE, path) if ours else path).as_posix()
 
 
-def _near(value: Any, work: Path, folder: Path) -> Any:
+def _near(value: Any, folder: Path, work: Path) -> Any:
     """A document whose paths in the work folder are relative to the notebook's, as it has them."""
     if isinstance(value, Mapping):
-        return {key: _near(each, work, folder) for key, each in value.items()}
+        return {key: _near(each, folder, work) for key, each in value.items()}
     if isinstance(value, list | tuple):
-        return [_near(each, work, folder) for each in value]
-    inside = isinstance(value, str) and Path(value).is_relative_to(work)
+        return [_near(each, folder, work) for each in value]
+    inside = isinstance(value, str) and Path(value).is_relative_to(work.parent)
     return os.path.relpath(value, folder) if inside else value
