@@ -313,6 +313,17 @@ vcs = { type = "git", url = "https://example.org", commit-id = "0" }
     assert "uv.lock: pylock.toml counts" in declared.unhonoured
 
 
+def test_a_notebook_that_is_none_does_not_keep_others_from_being_guessed(folder):
+    files = {"a.ipynb": "<!DOCTYPE html><title>Sign in</title>", "b.ipynb": notebook("import six")}
+    declared = read_declared(folder(files))
+    assert declared.requirements == ("six",)
+    (said,) = declared.unhonoured
+    assert said.startswith("a.ipynb: nothing is guessed from it")
+    assert "it is an HTML page ('Sign in')" in said
+    with pytest.raises(EnvironmentProblem, match=r"a\.ipynb is no notebook: it is an HTML page"):
+        guess_requirements([folder(files) / "a.ipynb"])
+
+
 def test_imports_of_notebooks_of_2013_are_guessed(folder):
     cell = {"cell_type": "code", "input": ["import cycler\n", "import numpy"], "outputs": []}
     old = {"worksheets": [{"cells": [cell]}], "nbformat": 3, "metadata": {}}

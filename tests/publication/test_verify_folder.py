@@ -208,12 +208,18 @@ def test_files_made_on_the_way_are_in_the_copy(verification):
     [
         ("nowhere", RunNotFound, "nowhere"),
         ("empty", RunNotFound, "No notebook in"),
-        ("text.txt", NotebookError, "neither a notebook nor a publication"),
+        ("text.txt", NotebookError, "neither a notebook nor a publication: it is text, not JSON"),
+        (
+            "page.ipynb",
+            NotebookError,
+            r"page\.ipynb' is neither .*: it is an HTML page \('Sign in'",
+        ),
     ],
 )
 def test_what_cannot_be_verified_is_refused(tmp_path, given, error, said):
     (tmp_path / "empty").mkdir()
     (tmp_path / "text.txt").write_text("hello")
+    (tmp_path / "page.ipynb").write_text("<!-- 1 -->\n<html><title>Sign in</title></html>")
     with pytest.raises(error, match=said):
         verify(tmp_path / given, into=tmp_path / "verifications")
     assert not (tmp_path / "verifications").exists()
@@ -324,11 +330,12 @@ def test_a_notebook_cannot_change_those_after_it(tmp_path):
     write(folder, "sub/3-deep.ipynb", code("print('deep')", printed("deep\n")))
     (folder / "4-none.ipynb").write_text("no notebook")
     found = verify(folder, environment="here", into=tmp_path / "v")
+    none = "is no Jupyter notebook: it is text, not JSON"
     causes = {n.path: (n.status, n.cause) for n in found.legs[0].notebooks}
     assert causes == {
         "1-attack.ipynb": ("same", ""),
         "2-next.ipynb": ("same", ""),
-        "4-none.ipynb": ("not verified", "4-none.ipynb is no Jupyter notebook"),
+        "4-none.ipynb": ("not verified", f"4-none.ipynb {none}"),
         "sub/3-deep.ipynb": ("same", ""),
     }
     assert [path.name for path in outside.iterdir()] == ["target.txt"]

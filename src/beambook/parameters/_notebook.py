@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from beambook.errors import NotebookError, RunNotFound
+from beambook.parameters._looks import looks_of
 
 __all__ = ["code_cells", "language_of", "load", "metadata_of", "parameter_cells", "source_of"]
 
@@ -56,8 +57,8 @@ def _read(path: Path) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8-sig"))
     except (ValueError, RecursionError) as error:
-        reason = " ".join(str(error).split())[:160]
-        raise NotebookError(f"{str(path)!r} is not a Jupyter notebook: {reason}") from error
+        looks = looks_of(path)
+        raise NotebookError(f"{str(path)!r} is not a Jupyter notebook: {looks}") from error
 
 
 def _upgrade(notebook: Mapping[str, Any]) -> Any:

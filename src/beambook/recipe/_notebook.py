@@ -14,6 +14,7 @@ from typing import Any
 import nbformat
 
 from beambook.errors import NotebookError, RunNotFound
+from beambook.parameters._looks import looks_of
 
 __all__ = ["heading_above", "read_notebook", "title_of", "write_atomically", "write_notebook"]
 
@@ -48,7 +49,8 @@ def read_notebook(path: str | Path) -> Any:
             notebook = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
     except Exception as error:  # nbformat raises a dozen kinds, some of them bare
         reason = " ".join(str(error).split())[:160] or type(error).__name__
-        raise NotebookError(f"{str(path)!r} is not a Jupyter notebook: {reason}") from error
+        said = looks_of(path) or reason
+        raise NotebookError(f"{str(path)!r} is not a Jupyter notebook: {said}") from error
     return _mended(notebook)
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from beambook.card import Card, Described
 from beambook.errors import NotebookError, RecipeNotFound
 from beambook.parameters import Parameters
+from beambook.parameters._looks import looks_of
 
 __all__ = ["Recipe"]
 
@@ -196,10 +197,11 @@ class Recipe(Described):
     def _document(self) -> dict[str, Any]:
         try:
             document = json.loads(self.path.read_bytes())
-        except (ValueError, RecursionError) as error:
-            raise NotebookError(f"{str(self.path)!r} is not a Jupyter notebook: {error}") from error
+        except (ValueError, RecursionError):
+            document = None
         if not isinstance(document, dict) or not ({"cells", "worksheets"} & set(document)):
-            raise NotebookError(f"{str(self.path)!r} is not a Jupyter notebook: it has no cells")
+            looks = looks_of(self.path)
+            raise NotebookError(f"{str(self.path)!r} is not a Jupyter notebook: {looks}")
         return document
 
     @property

@@ -15,6 +15,7 @@ from beambook.environment._declared.found import entries, mapping, read_text
 from beambook.environment._declared.names import of_import
 from beambook.environment._package import canonical
 from beambook.errors import EnvironmentProblem
+from beambook.parameters._looks import looks_of
 
 __all__ = ["guess_requirements"]
 
@@ -45,7 +46,7 @@ def guess_requirements(notebooks: Iterable[str | PathLike[str]]) -> Declared:
     Raises
     ------
     EnvironmentProblem
-        When a notebook cannot be read.
+        When the only notebook cannot be read; of several it is told in ``unhonoured``.
 
     Examples
     --------
@@ -56,7 +57,13 @@ def guess_requirements(notebooks: Iterable[str | PathLike[str]]) -> Declared:
     strange: set[str] = set()
     paths = [Path(each) for each in notebooks]
     for path in paths:
-        sources = list(_sources(path))
+        try:
+            sources = list(_sources(path))
+        except EnvironmentProblem as problem:
+            if len(paths) == 1:
+                raise
+            strange.add(f"{path.name}: nothing is guessed from it: {problem.message}")
+            continue
         for module in _modules("\n".join(map(_plain, sources))):
             if _is_own(module, path.parent):
                 continue
@@ -85,7 +92,7 @@ def _sources(path: Path) -> Iterator[str]:
     try:
         document = mapping(json.loads(text))
     except (ValueError, RecursionError) as error:
-        raise EnvironmentProblem(f"{path} is no notebook: {error}") from error
+        raise EnvironmentProblem(f"{path} is no notebook: {looks_of(path)}") from error
     sheets = (document, *entries(document.get("worksheets")))  # format 3 has worksheets
     for cell in (cell for sheet in sheets for cell in entries(sheet.get("cells"))):
         source = cell.get("source", cell.get("input"))

@@ -10,6 +10,7 @@ from typing import Any
 
 from beambook.errors import NotebookError, PublicationError, RunNotFound
 from beambook.events import Reporter
+from beambook.parameters._looks import looks_of
 from beambook.publication._contents import Claim, DataReference
 from beambook.publication._order.order import in_order
 from beambook.publication._publication import Publication
@@ -160,7 +161,8 @@ def unsealed(path: Path) -> Subject:
     """
     if path.is_file():
         if not {"cells", "worksheets"} & set(read_json(path)):
-            raise NotebookError(f"{str(path)!r} is neither a notebook nor a publication")
+            looks = looks_of(path)
+            raise NotebookError(f"{str(path)!r} is neither a notebook nor a publication: {looks}")
         return _subject("notebook", path, root_of(path), (path,))
     if not path.is_dir():
         raise RunNotFound(f"No publication, folder or notebook {str(path)!r}")

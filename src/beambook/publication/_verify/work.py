@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from beambook.errors import NotebookError, PublicationError
+from beambook.parameters._looks import looks_of
 from beambook.publication._verify.notebook import (
     cells_of,
     code_cells,
@@ -134,8 +135,8 @@ def prepared(work: Path, item: Item, original: Path) -> Path:
     if notebook.parent.resolve() != work.resolve() / Path(item.path).parent:
         raise PublicationError("a notebook before it has put another folder in place of its own")
     document = read_json(original)
-    if not document:
-        raise NotebookError(f"{item.path} is no Jupyter notebook")
+    if not {"cells", "worksheets"} & set(document):
+        raise NotebookError(f"{item.path} is no Jupyter notebook: {looks_of(original)}")
     expected = {number for number, _, cell in code_cells(item.reference) if has_error(cell)}
     cells = cells_of(document)
     _tag([cells[number - 1] for number in expected if number <= len(cells)])
