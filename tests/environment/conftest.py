@@ -95,10 +95,12 @@ class Index:
         self.list(name)
         return made
 
-    def add_source(self, name: str, version: str) -> Path:
-        """Only the source, as old packages have it."""
+    def add_source(self, name: str, version: str, *, also: str = "") -> Path:
+        """Only the source, as old packages have it; `also` is executed by who builds it."""
         path = self.folder(name) / f"{name}-{version}.tar.gz"
         top = project(self.root / "sources" / f"{name}-{version}", name, version)
+        with (top / "backend.py").open("a") as backend:
+            backend.write(also)
         (top / "PKG-INFO").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
         with tarfile.open(path, "w:gz") as archive:
             archive.add(top, f"{name}-{version}")

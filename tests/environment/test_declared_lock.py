@@ -19,7 +19,7 @@ from beambook.environment import (
     recreate,
     sandbox,
 )
-from beambook.environment._declared import build
+from beambook.environment import _build as build
 from beambook.environment._recreate.interpreters import installed, own_version
 from beambook.errors import EnvironmentProblem
 

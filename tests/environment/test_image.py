@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
 import sys
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from beambook.environment import Environment, capture, image, mounted, recreate
+from beambook.environment import Environment, capture, image, mounted, recreate, sandbox
 from beambook.environment import _mount as mount
 from beambook.errors import EnvironmentProblem
 
@@ -181,6 +183,38 @@ def test_hostile_images_are_refused(kind, said, frozen, tmp_path):
         mounted(hostile, cache=tmp_path / "cache", fuse=False),
     ):
         pass
+
+
+@pytest.mark.parametrize("fuse", FUSE)
+@pytest.mark.parametrize("kind", ["program", "link", "base"])
+def test_the_python_of_an_image_of_others_is_not_trusted(kind, fuse, frozen, tmp_path):
+    if not sandbox(tmp_path).confines:
+        pytest.skip("no sandbox on this machine")
+    written, secret = tmp_path / "written", tmp_path / "secret" / "bin" / "python"
+    for folder in (tmp_path / "content" / "bin", secret.parent):
+        folder.mkdir(parents=True)
+    label = json.dumps({"digest": frozen.digest})
+    (tmp_path / "content" / "beambook-image.json").write_text(label)
+    python = tmp_path / "content" / "bin" / "python"
+    for each in (python, secret):
+        each.write_text(f"#!/bin/sh\necho x > {written}\nexit 0\n")
+        each.chmod(0o755)
+    if kind == "link":
+        python.unlink()
+        python.symlink_to(secret)
+    elif kind == "base":
+        (tmp_path / "content" / "pyvenv.cfg").write_text(f"home = {secret.parent}\n")
+    shutil.copytree(frozen.path, tmp_path / "e")
+    hostile = Environment.load(tmp_path / "e")
+    target = hostile.image
+    target.unlink()
+    command = ["mksquashfs", tmp_path / "content", target, "-quiet", "-no-progress"]
+    subprocess.run(command, check=True, capture_output=True)
+    said = pytest.raises(EnvironmentProblem, match="its Python lies outside of it")
+    with nullcontext() if kind == "program" else said:
+        with mounted(hostile, cache=tmp_path / "cache", fuse=fuse):
+            pass
+    assert not written.exists()
 
 
 def test_making_one_without_the_tool_says_what_to_install(frozen, tmp_path, monkeypatch):

@@ -16,13 +16,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from beambook.environment import Environment, Package, capture, recreate
+from beambook.environment import Environment, Package, _build, capture, recreate, sandbox
 from beambook.environment._recreate.interpreters import Interpreter, find_python, installed
 from beambook.environment._recreate.inventory import changes, take_inventory
 from beambook.environment._recreate.slot import Slot
+from beambook.environment._write import write_lock
 from beambook.errors import EnvironmentProblem
 
-from .conftest import make_venv, serving
+from .conftest import Index, make_venv, serving, sha256
 
 HERE = ".".join(map(str, sys.version_info[:2]))
 
@@ -194,6 +195,48 @@ def test_an_index_that_gives_another_file_is_refused(bare, tmp_path):
         fake.add("beta", "1.0")
         with pytest.raises(EnvironmentProblem, match=r"(?i)hash"):
             recreate(bare, cache=tmp_path / "cache")
+
+
+@pytest.fixture
+def hostile(home, bare, tmp_path):
+    """A lock of somebody else, with a source whose build writes a file; and that file."""
+    written = tmp_path / "written"
+    also = f"\ntry: open({str(written)!r}, 'w')\nexcept OSError: pass\n"
+    name = f"evil{len(os.listdir(home / 'index' / 'simple'))}"  # uv remembers what it built
+    source = Index(home / "index").add_source(name, "1.0", also=also)
+    package = Package(name, "1.0", (f"sha256:{sha256(source)}",))
+    environment = replace(bare, path=tmp_path / "e", packages=(package,))
+    (tmp_path / "e" / "wheels").mkdir(parents=True)
+    return environment, source, written
+
+
+def test_a_source_in_a_lock_is_built_where_it_can_change_nothing(hostile, tmp_path):
+    environment, _, written = hostile
+    write_lock(environment, {})
+    kind = sandbox(tmp_path).kind
+    if kind == "folder":
+        pytest.skip("no sandbox on this machine")
+    made = recreate(Environment.load(environment.path), cache=tmp_path / "cache")
+    (package,) = environment.packages
+    assert made.notes == (f"{package.pin} was built from its source ({kind})",)
+    assert says(made.python, f"import {package.name} as it; print(it.version)") == "1.0"
+    assert not written.exists()
+
+
+@pytest.mark.parametrize("how", ["no sandbox", "offline", "carried"])
+def test_elsewhere_no_source_is_built(hostile, how, tmp_path, monkeypatch):
+    environment, source, written = hostile
+    if how == "carried":
+        (package,) = environment.packages
+        shutil.copy(source, environment.path / "wheels")
+        own = {"sha256": sha256(source)}
+        package = replace(package, origin="wheel", wheel=source.name, source=own)
+        environment = replace(environment, packages=(package,))
+    write_lock(environment, {})
+    monkeypatch.setattr(_build, "sandbox", lambda work, **_: sandbox(work, plain=True))
+    with pytest.raises(EnvironmentProblem, match=r"Cannot install what is locked|no usable wheel"):
+        recreate(environment, cache=tmp_path / "cache", offline=how == "offline")
+    assert not written.exists()
 
 
 def test_offline_without_wheels_says_what_is_missing(bare, tmp_path, monkeypatch):

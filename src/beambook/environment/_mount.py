@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
@@ -17,8 +17,10 @@ from typing import Any
 
 from beambook.environment._environment import Environment
 from beambook.environment._image import LABEL
+from beambook.environment._interpreter import folders_of
 from beambook.environment._recreate import Recreated
 from beambook.environment._recreate.slot import Slot, cache_folder
+from beambook.environment._sandbox import sandbox
 from beambook.errors import EnvironmentProblem
 from beambook.events import Progress, Reporter, Silent
 
@@ -26,6 +28,7 @@ __all__ = ["mounted"]
 
 PATIENCE_S = 10.0
 MOST_BYTES, MOST_FILES = 100 * 10**9, 2_000_000
+MOST_LABEL = 1 << 20
 
 
 @contextmanager
@@ -83,9 +86,9 @@ def mounted(
             root = _unpacked(environment.image, cache_folder(cache))
             (reporter or Silent())(Progress("image", 1, 1, "", time.perf_counter() - begin))
         how = f"unpacked by unsquashfs: {why}" if why else "mounted by squashfuse"
-        notes = (how, *_checked(root, environment))
+        _check(root, environment)
         python = root / "bin" / "python"
-        yield Recreated(python, environment, "image", time.perf_counter() - begin, notes)
+        yield Recreated(python, environment, "image", time.perf_counter() - begin, (how,))
     finally:
         if process is not None:
             _unmount(process, root)
@@ -185,20 +188,38 @@ def _run(command: list[str]) -> str:
     return done.stdout
 
 
-def _checked(root: Path, environment: Environment) -> tuple[str, ...]:
-    """That it is this environment's, and runs here."""
-    try:
-        label = json.loads((root / LABEL).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise EnvironmentProblem(f"{environment.image} is no image of software") from error
+def _check(root: Path, environment: Environment) -> None:
+    """That it is this environment's, keeps to itself, and runs here."""
+    label = _label(root / LABEL)
+    if label is None:
+        raise EnvironmentProblem(f"{environment.image} is no image of software")
     if label.get("digest") != environment.digest:
         raise EnvironmentProblem(f"{environment.image} is an image of other software")
-    done = subprocess.run(  # noqa: S603 the Python of the image
-        [root / "bin" / "python", "-I", "-S", "-c", ""], capture_output=True, text=True, check=False
-    )
+    python = root / "bin" / "python"
+    home = root.resolve()
+    # a sandbox lets its Python read every folder that it is spread over
+    if not all(each.resolve().is_relative_to(home) for each in folders_of(python)):
+        raise EnvironmentProblem(f"{environment.image} is refused: its Python lies outside of it")
+    with tempfile.TemporaryDirectory(prefix="beambook-image-") as folder:
+        work, private = Path(folder) / "work", Path(folder) / "private"
+        work.mkdir()
+        box = sandbox(work)  # it is a program that others have made
+        command = box.argv([str(python), "-I", "-S", "-c", ""], cwd=work, private=private)
+        done = subprocess.run(  # noqa: S603 in the sandbox
+            command, env=box.env(private), capture_output=True, text=True, check=False
+        )
     if done.returncode:
         raise EnvironmentProblem(
             f"The image's Python does not run here: {done.stderr.strip()[-200:]}",
             hint="Was it made for another processor, or a newer C library?",
         )
-    return ()
+
+
+def _label(path: Path) -> Mapping[str, Any] | None:
+    try:
+        if path.is_symlink() or path.stat().st_size > MOST_LABEL:
+            return None
+        label = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return None
+    return label if isinstance(label, Mapping) else None

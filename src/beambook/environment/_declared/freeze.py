@@ -9,10 +9,9 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
+from beambook.environment._build import Builder, only_sources
 from beambook.environment._capture.index import Locked, lock
-from beambook.environment._declared.build import Builder
 from beambook.environment._declared.resolve import (
-    Pin,
     Resolution,
     carry_along,
     resolve,
@@ -50,7 +49,7 @@ def freeze(wanted: Wanted, into: Path, *, reporter: Reporter | None = None) -> E
         tell(Progress("lock", 1, 3, count, time.perf_counter() - begin))
         own = {package.name for package in wanted.carried}
         locked = lock([pin for pin in found.pins if pin.name not in own], python.path)
-        sources = _only_sources(found.pins, locked)
+        sources = only_sources(found.pins, locked.files)
         names = ", ".join(pin.name for pin in sources)
         tell(Progress("lock", 2, 3, names and f"build {names}", time.perf_counter() - begin))
         carry_along(wanted, folder / WHEELS)
@@ -82,13 +81,6 @@ def _with_figures(
     except EnvironmentProblem:
         return found
     return replace(again, lost=(*again.lost, f"{INLINE} was added: figures need it"))
-
-
-def _only_sources(pins: Sequence[Pin], locked: Locked) -> list[Pin]:
-    """Those for which the index has no wheel that fits."""
-    return [
-        pin for pin in pins if pin.name in locked.files and not locked.files[pin.name].get("wheels")
-    ]
 
 
 def _packages(found: Resolution, locked: Locked, own: Sequence[Package]) -> tuple[Package, ...]:

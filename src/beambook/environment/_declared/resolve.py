@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from beambook.environment._declared.build import Builder
+from beambook.environment._build import Builder
 from beambook.environment._declared.wanted import OF_A_KERNEL, Wanted, bare, name_of
 from beambook.environment._environment import WHEELS
 from beambook.environment._package import canonical

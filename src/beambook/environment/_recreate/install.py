@@ -5,9 +5,15 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from beambook.environment._build import Builder, only_sources
+from beambook.environment._capture.index import lock
+from beambook.environment._lock import installable
+from beambook.environment._package import Package
+from beambook.environment._recreate.interpreters import Interpreter
 from beambook.environment._uv import run_uv
 from beambook.errors import EnvironmentProblem
 
@@ -26,15 +32,19 @@ def make_venv(python: Path, into: Path) -> Path:
 
 
 def install(
-    environment: Environment, python: Path, *, offline: bool
+    environment: Environment, python: Path, base: Interpreter, *, offline: bool
 ) -> tuple[str, tuple[str, ...]]:
     """Install exactly what is locked; say from where, and what is to note.
+
+    Wheels are unpacked, which executes nothing; what has none is built in a sandbox.
 
     Parameters
     ----------
     environment : Environment
     python : Path
         Of the virtual environment.
+    base : Interpreter
+        That it was made of.
     offline : bool
         Use nothing but the wheels beside the lock and what uv has in its cache.
 
@@ -43,25 +53,46 @@ def install(
     EnvironmentProblem
         When a package cannot be had, or is not what the lock says.
     """
-    wheels = environment.wheels
+    wheels, packages = environment.wheels, installable(environment.packages)
     if wheels is not None and environment.complete:
         if damaged := environment.damaged():
             raise EnvironmentProblem("; ".join(damaged))
-        _sync(environment, python, ["--offline", "--no-index", "--find-links", wheels])
+        _sync(packages, python, ["--offline", "--no-index", "--find-links", wheels])
         return "wheels", ()
     sources: list[str | Path] = ["--find-links", wheels] if wheels else []
     if offline:
-        _sync(environment, python, [*sources, "--offline"])
+        _sync(packages, python, [*sources, "--offline"])
         return "index", ("taken from what uv had in its cache",)
     try:
-        _sync(environment, python, [*sources, "--no-build"])
+        _sync(packages, python, sources)
     except EnvironmentProblem as problem:
         if "--no-build" not in str(problem) and "no usable wheel" not in str(problem):
             raise
-        # what has no wheel was built from its source when it was frozen, too
-        _sync(environment, python, sources)
-        return "index", ("built from source where there is no wheel",)
+        return "index", _built(packages, python, base, sources, problem)
     return "index", ()
+
+
+def _built(
+    packages: Sequence[Package],
+    python: Path,
+    base: Interpreter,
+    sources: Sequence[str | Path],
+    problem: EnvironmentProblem,
+) -> tuple[str, ...]:
+    """Install them with wheels that are built for those that have none; what is to note."""
+    pins = [package for package in packages if not package.wheel]
+    locked = lock(pins, base.path)
+    needed = only_sources(pins, locked.files)
+    with closing(Builder(base, anywhere=False)) as builder:
+        if not needed or not builder.possible:
+            hint = "Without a sandbox nothing is built from source" if needed else ""
+            raise EnvironmentProblem(problem.message, hint=hint) from problem
+        into = builder.work / "wheels"
+        hashes = {package.name: package.hashes for package in needed}
+        made = {each.name: each for each in builder.wheels(needed, hashes, locked.files, into)}
+        all_of_them = [made.get(package.name, package) for package in packages]
+        _sync(all_of_them, python, [*sources, "--find-links", into])
+        return tuple(f"{each.pin} was built from its source ({builder.kind})" for each in needed)
 
 
 def compile_bytecode(python: Path, tree: Path, *, without: str = NOT_IMPORTED) -> None:
@@ -82,15 +113,11 @@ def compile_bytecode(python: Path, tree: Path, *, without: str = NOT_IMPORTED) -
     )
 
 
-def _sync(environment: Environment, python: Path, sources: Sequence[str | Path]) -> None:
+def _sync(packages: Sequence[Package], python: Path, sources: Sequence[str | Path]) -> None:
     # as the packages have it: a requirements file could name another index or another folder
-    text = "".join(
-        f"{p.pin} {' '.join(f'--hash={each}' for each in p.hashes)}\n"
-        for p in environment.packages
-        if p.origin != "absent"
-    )
+    text = "".join(f"{p.pin} {' '.join(f'--hash={each}' for each in p.hashes)}\n" for p in packages)
     run_uv(
-        *("pip", "sync", "-q", "--require-hashes", "--allow-empty-requirements"),
+        *("pip", "sync", "-q", "--require-hashes", "--allow-empty-requirements", "--no-build"),
         *("--python", python, *sources, "-"),
         stdin=text,
         what="install what is locked",

@@ -15,7 +15,7 @@ import tempfile
 import urllib.request
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from urllib.parse import unquote, urlsplit
 
 from packaging.utils import InvalidWheelFilename, parse_wheel_filename
@@ -25,12 +25,14 @@ from uv import find_uv_bin
 from beambook.environment._environment import sha256_of
 from beambook.environment._interpreter import folders_of
 from beambook.environment._package import Package, canonical
-from beambook.environment._recreate.interpreters import Interpreter
 from beambook.environment._sandbox import sandbox
 from beambook.environment._uv import told, uv_environment
 from beambook.errors import EnvironmentProblem
 
-__all__ = ["Builder"]
+if TYPE_CHECKING:
+    from beambook.environment._recreate.interpreters import Interpreter
+
+__all__ = ["Builder", "only_sources"]
 
 PASSED = ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "UV_INDEX", "UV_EXTRA_INDEX_URL", "no_proxy")
 PASSED_TOO = ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "UV_PYTHON_DOWNLOADS")
@@ -50,6 +52,14 @@ class Pinned(Protocol):
     @property
     def version(self) -> str:
         """As it was found."""
+
+
+P = TypeVar("P", bound=Pinned)
+
+
+def only_sources(pins: Sequence[P], files: Mapping[str, Mapping[str, Any]]) -> list[P]:
+    """Those for which the index has no wheel that fits."""
+    return [pin for pin in pins if pin.name in files and not files[pin.name].get("wheels")]
 
 
 class Builder:
