@@ -11,7 +11,15 @@ from typing import Any
 
 import numpy as np
 
-from beambook.calibration._common_mode_kernel import add_dark, dark_means, shift_asics, subtract
+from beambook.calibration._common_mode_kernel import (
+    ASIC,
+    LANES,
+    common_of_row,
+    mean_of_asic,
+    shift_asics,
+    subtract_row,
+    usable_values,
+)
 from beambook.calibration._select_kernel import (
     check_values,
     mark_stages,
@@ -137,23 +145,45 @@ def _finish(
 
 
 @compiled(boundscheck=False)
-def _common_mode(
-    turn: Any, rounds: Any, by_row: Any, dark: Any, row: Any, spare: Any, out: Any
-) -> Any:
-    """A frame's share in the common mode; how many of its ASICs were shifted.
+def _strip(out: Any, f: Any, a: Any, b: Any) -> Any:
+    """Of a frame: data as bits and as float32, gain, mask."""
+    data = out[0][f, a:b]
+    return data.view(np.int32), data, out[1][f, a:b], out[2][f, a:b]
 
-    In turn 0 a row's sums are begun; each turn then subtracts the means of the turn before.
-    """
-    total, count, means = row
-    if not by_row:
-        return shift_asics(out, spare, dark, rounds)
-    shifted = 0
-    if turn > 0:
-        subtract(means, out[1])
-        shifted = shift_asics(out, spare, dark, 1)
-    if turn < rounds:
-        add_dark(out, spare, dark, (total, count))
-    return shifted
+
+@compiled(boundscheck=False)
+def _row_in_common(
+    what: Any, raw: Any, out: Any, frames: Any, part: Any, constants: Any, numbers: Any, room: Any
+) -> Any:
+    """Start all frames of a row of cells; what they have in common, by pixel and by ASIC."""
+    order, starts = frames
+    first, last, a, b = part
+    limits, rounds, dark = numbers
+    words, spare, means, shifts = room
+    begin = starts[first]
+    values = np.empty((2, starts[last] - begin, ASIC), np.float32)
+    number = values.view(np.int32)
+    for cell in range(first, last):
+        for k in range(starts[cell], starts[cell + 1]):
+            f, pair = order[k], (number[0, k - begin], number[1, k - begin])
+            into = _strip(out, f, a, b)
+            if what & START:
+                _start(what, raw[f], constants, (cell, a, b), limits, words, into)
+            usable_values(into[0], into[2], into[3], spare, pair)
+    moved = 0
+    for side in range(2):
+        moved += common_of_row(values[side], dark, rounds, means[side], shifts[side])
+    return moved
+
+
+@compiled(boundscheck=False)
+def _frame_in_common(into: Any, spare: Any, common: Any, rounds: Any, room: Any) -> Any:
+    """Find the common mode of a frame's two ASICs."""
+    values, number, none, sums = room
+    usable_values(into[0], into[2], into[3], spare, (number[0], number[1]))
+    start = np.float32(0)
+    left = mean_of_asic(values[0], none, start, common, rounds, sums)
+    return left, mean_of_asic(values[1], none, start, common, rounds, sums)
 
 
 @compiled(boundscheck=False)
@@ -190,31 +220,38 @@ def correct_cells(
     first, last, a, b = part
     limits, photons, (rounds, lowest, highest, fraction, fewest) = numbers
     dark = lowest, highest, fraction
-    in_row = starts[last] - starts[first]
-    by_row = rounds > 0 and in_row >= fewest and bool(what & FINISH)
-    turns = rounds if by_row else 0
+    begin, in_row = starts[first], starts[last] - starts[first]
+    rounds = rounds if what & FINISH else 0
+    by_row = rounds > 0 and in_row >= fewest
     words = np.empty(b - a, np.int32), np.empty(b - a, np.int32)
     scratch = np.empty(b - a, np.int32)
     spare = scratch, scratch.view(np.float32)
-    row = np.zeros(b - a, np.float32), np.zeros(b - a, np.float32), np.empty(b - a, np.float32)
-    bits = out[0].view(np.int32)
-    shifted, moved = 0, 0
-    for turn in range(turns + 1):
-        if turn > 0:
-            shifted, moved = 0, dark_means((row[0], row[1]), fraction * in_row, row[2])
-        for cell in range(first, last):
-            for k in range(starts[cell], starts[cell + 1]):
-                f, at = order[k], (cell, a, b)
-                into = bits[f, a:b], out[0][f, a:b], out[1][f, a:b], out[2][f, a:b]
-                if turn == 0 and what & START:
-                    _start(what, raw[f], constants, at, limits, words, into)
-                elif turn == turns:
-                    _known_stages(into[2], words[0], words[1])
-                if rounds > 0 and what & FINISH:
-                    shifted += _common_mode(turn, rounds, by_row, dark, row, spare, into)
-                if turn == turns and what & FINISH:
-                    _finish(what, constants, at, photons, words, spare, into)
-    return shifted, moved
+    means, shifts = np.zeros((2, ASIC), np.float32), np.zeros((2, in_row), np.float32)
+    values = np.empty((2, ASIC), np.float32)
+    sums = np.empty(LANES, np.float32), np.empty(LANES, np.float32)
+    room = values, values.view(np.int32), means[0], sums
+    moved = 0
+    if by_row:
+        of_row = (limits, rounds, dark), (words, scratch, means, shifts)
+        moved = _row_in_common(what, raw, out, frames, part, constants, of_row[0], of_row[1])
+    for cell in range(first, last):
+        for k in range(starts[cell], starts[cell + 1]):
+            f, at, j = order[k], (cell, a, b), k - begin
+            into = _strip(out, f, a, b)
+            if what & START and not by_row:
+                _start(what, raw[f], constants, at, limits, words, into)
+            else:
+                _known_stages(into[2], words[0], words[1])
+            if by_row:
+                subtract_row(into[1], means)
+            elif rounds > 0:
+                both = _frame_in_common(into, scratch, dark, rounds, room)
+                shifts[0, j], shifts[1, j] = both
+            if rounds > 0:
+                shift_asics(into[1], shifts[0, j], shifts[1, j])
+            if what & FINISH:
+                _finish(what, constants, at, photons, words, spare, into)
+    return np.count_nonzero(shifts), moved
 
 
 @compiled(boundscheck=False)

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from beambook.calibration._common_mode_kernel import (
-    LINE,
-    SIDE,
+    ASIC,
+    LANES,
     STRIP,
     add_within,
     mean_of_asic,
@@ -34,15 +34,13 @@ def _fill(values: Any, places: Any, histogram: Any) -> Any:
     Without a branch for each pixel, which no processor could foretell.
     """
     histogram[:] = 0
-    for line in range(SIDE):
-        part = values[line * LINE : line * LINE + SIDE]
-        for i in range(SIDE):
-            place = (part[i] - np.float32(LOWEST)) * np.float32(1 / WIDTH)
-            inside = min(max(place + np.float32(1), np.float32(0)), np.float32(BINS + 1))
-            places[i] = np.int32(inside) + np.int32(part[i] > FARTHEST)
-        for i in range(SIDE):
-            histogram[places[i]] += 1
-    return SIDE * SIDE - histogram[BINS + 2]
+    for i in range(ASIC):
+        place = (values[i] - np.float32(LOWEST)) * np.float32(1 / WIDTH)
+        inside = min(max(place + np.float32(1), np.float32(0)), np.float32(BINS + 1))
+        places[i] = np.int32(inside) + np.int32(values[i] > FARTHEST)
+    for i in range(ASIC):
+        histogram[places[i]] += 1
+    return ASIC - histogram[BINS + 2]
 
 
 @compiled(boundscheck=False)
@@ -65,43 +63,51 @@ def _first_peak(histogram: Any, half: Any, least: Any) -> Any:
 
 
 @compiled(boundscheck=False)
+def _collect(bits: Any, gain: Any, mask: Any, values: Any, spare: Any) -> None:
+    """Values of a frame that can be dark, ASIC by ASIC."""
+    into = values.view(np.int32)
+    for strip in range(len(values) // 2):
+        a, b = strip * STRIP, (strip + 1) * STRIP
+        pair = into[2 * strip], into[2 * strip + 1]
+        usable_values(bits[a:b], gain[a:b], mask[a:b], spare, pair)
+
+
+@compiled(boundscheck=False)
 def _level(values: Any, sigma: Any, scratch: Any) -> Any:
     """Where the pixels without a photon are: the median over the ASICs that have such pixels.
 
     Of two in the middle the lower, as light only moves a level up. NaN if too few have one.
     """
-    levels, places, histogram, sums = scratch
+    levels, places, histogram, zeros, sums = scratch
     half = max(1, int(2 * sigma / WIDTH))
     near = np.float32(-2 * sigma), np.float32(2 * sigma), np.float32(0)
     found = 0
-    for begin in range(0, len(values), STRIP):
-        for column in (0, SIDE):
-            good = _fill(values[begin + column : begin + STRIP], places, histogram)
-            peak = _first_peak(histogram, half, max(SIGNIFICANT * good, 1.0))
-            if good < FEWEST or not peak == peak:
-                continue
-            strip = values[begin : begin + STRIP]
-            level = mean_of_asic(strip, column, np.float32(peak), near, 3, sums)
-            if level <= HIGHEST_LEVEL:
-                levels[found] = level
-                found += 1
+    for asic in range(len(values)):
+        good = _fill(values[asic], places, histogram)
+        peak = _first_peak(histogram, half, max(SIGNIFICANT * good, 1.0))
+        if good < FEWEST or not peak == peak:
+            continue
+        level = mean_of_asic(values[asic], zeros, np.float32(peak), near, 3, sums)
+        if level <= HIGHEST_LEVEL:
+            levels[found] = level
+            found += 1
     if found < FEWEST_ASICS:
         return np.nan
     return np.float64(np.sort(levels[:found])[(found - 1) // 2])
 
 
 @compiled(boundscheck=False)
-def _mean(values: Any, sums: Any) -> Any:
+def _mean(values: Any, zeros: Any, sums: Any) -> Any:
     """Mean of the good pixels of a frame; infinite if there is none."""
     total, count = sums
+    far, none = np.float32(FARTHEST), np.float32(0)
     number, level = 0.0, 0.0
-    for begin in range(0, len(values), STRIP):
+    for asic in range(len(values)):
         total[:] = 0
         count[:] = 0
-        for line in range(begin, begin + STRIP, SIDE):
-            far = np.float32(FARTHEST)
-            add_within(values[line : line + SIDE], np.float32(0), -far, far, total, count)
-        for i in range(SIDE):
+        for a in range(0, ASIC, LANES):
+            add_within(values[asic, a : a + LANES], zeros, none, -far, far, total, count)
+        for i in range(LANES):
             number += count[i]
             level += total[i]
     return level / number if number > 0 else np.inf
@@ -158,23 +164,25 @@ def shift_frames(out: Any, frames: Any, known: Any, steps: Any, stripes: Any, nu
     data, gain, mask = out
     by_noise, by_stripes, by_histogram = steps
     sigma, brightest, ignored = numbers
-    bits, values = data.view(np.int32), np.empty(data.shape[1], np.float32)
-    sums = np.empty(SIDE, np.float32), np.empty(SIDE, np.float32)
-    levels, places = np.empty(len(values) // SIDE**2, np.float32), np.empty(SIDE, np.int32)
-    scratch = levels, places, np.empty(BINS + 3, np.int32), sums
+    bits, spare = data.view(np.int32), np.empty(STRIP, np.int32)
+    values = np.empty((data.shape[1] // ASIC, ASIC), np.float32)
+    levels, places = np.empty(len(values), np.float32), np.empty(ASIC, np.int32)
+    zeros = np.zeros(ASIC, np.float32)
+    sums = np.empty(LANES, np.float32), np.empty(LANES, np.float32)
+    scratch = levels, places, np.empty(BINS + 3, np.int32), zeros, sums
     shifted, first = 0, -np.inf
     for f in range(frames[0], frames[1]):
         if not known[f]:
             continue
         shift = 0.0
         if by_noise:
-            usable_values(bits[f], gain[f], mask[f], values.view(np.int32))
-            if _mean(values, sums) < brightest:
+            _collect(bits[f], gain[f], mask[f], values, spare)
+            if _mean(values, zeros, sums) < brightest:
                 shift += _move(data[f], _level(values, sigma, scratch))
         if by_stripes:
             shift += _move(data[f], _under_stripes(data[f], gain[f], mask[f], stripes, ignored))
         if by_histogram:
-            usable_values(bits[f], gain[f], mask[f], values.view(np.int32))
+            _collect(bits[f], gain[f], mask[f], values, spare)
             level = _level(values, sigma, scratch)
             if level > first + HIGHEST_LEVEL:
                 first = level  # the first of the train, or those before were shifted themselves
