@@ -381,18 +381,55 @@ def test_files_that_are_not_what_their_names_say(folder, name, text, said):
         ("environment.yml", "dependencies: [1, null, {pip: null}, {pip: [1, [2]]}]"),
         ("pyproject.toml", "project = 1"),
         ("pyproject.toml", "[project]\ndependencies = [1, {a = 2}]\nrequires-python = 3"),
-        ("uv.lock", "package = 1"),
-        ("uv.lock", "package = [1, {name = 2}]"),
         ("Pipfile", "packages = [1]\nrequires = 2"),
-        ("Pipfile.lock", '{"default": [1], "_meta": 3}'),
         ("setup.py", "setup(**{'install_requires': 1})\nsetup(install_requires=NOT)"),
         ("setup.py", "print 'two'"),
         ("runtime.txt", "r-4.0"),
         ("a.ipynb", '{"cells": [1, {"cell_type": "code", "source": null}], "metadata": 2}'),
     ],
 )
-def test_strange_content_is_no_traceback(folder, name, text):
+def test_strange_content_of_what_people_write_is_no_traceback(folder, name, text):
     assert read_declared(folder({name: text})).requirements == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("uv.lock", "package = 1", "package is a number, not a list"),
+        ("uv.lock", "package = [1]", "package 1: it is no table with a name"),
+        ("uv.lock", "[[package]]\nversion = '1'", "package 1: it is no table with a name"),
+        (
+            "uv.lock",
+            "package = [{name = 'a'}, {name = 2}]",
+            "package 2: name is a number, not a te",
+        ),
+        ("uv.lock", "[[package]]\nname = 'a'\nversion = 1.5", "version is a number, not a text"),
+        ("uv.lock", "[[package]]\nname = 'a'\nsource = 'x'", "source is a text, not a table"),
+        (
+            "uv.lock",
+            "[[package]]\nname = 'a'\nsource = {virtual = '.'}\ndependencies = 3",
+            "dependencies is a number, not a list",
+        ),
+        ("pylock.toml", "requires-python = 3", "requires-python is a number, not a text"),
+        ("pylock.toml", "packages = {a = 1}", "packages is a table, not a list"),
+        ("poetry.lock", "[[package]]\nname = true", "name is a truth value, not a text"),
+        ("Pipfile.lock", "[1]", "Pipfile.lock is a list, not a table"),
+        ("Pipfile.lock", '{"_meta": 3}', "_meta is a number, not a table"),
+        ("Pipfile.lock", '{"default": [1]}', "default is a list, not a table"),
+        ("Pipfile.lock", '{"default": {"a": 1}}', "a is a number, not a table"),
+        ("Pipfile.lock", '{"default": {"a": {"version": 1}}}', "version is a number, not a text"),
+        (
+            "Pipfile.lock",
+            '{"default": {"a": {"version": "==1", "markers": []}}}',
+            "markers is a li",
+        ),
+    ],
+)
+def test_a_damaged_lock_is_refused_in_a_line(folder, name, text, said):
+    with pytest.raises(EnvironmentProblem, match=said) as refused:
+        read_declared(folder({name: text}))
+    assert name in str(refused.value)
+    assert "\n" not in str(refused.value)
 
 
 def test_no_folder_is_said(tmp_path):
