@@ -13,6 +13,8 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from beambook.cli import main
 from beambook.errors import DamagedFile, RunNotFound
 from beambook.publication import ExecutedFolder, execute_folder, seal, verify
+from beambook.publication._verify.files import with_files
+from beambook.publication._verify.leg import SILENT, Leg, NotebookVerdict
 
 from .frozen import empty_environment
 
@@ -60,6 +62,11 @@ def paper(folder):
         "from pathlib import Path\ntable = Path('raw/counts.csv')\nscale = 1",
         "text = table.read_text()\nopen('clean.csv', 'w').write(text)\nprint(table, scale)",
     )
+    write(
+        folder / "d-export.ipynb",  # it shows nothing: its files are what it is judged by
+        "with open('clean.csv') as clean, open('copy.csv', 'w') as copy:\n"
+        "    copy.write(clean.read())",
+    )
     return folder
 
 
@@ -89,6 +96,7 @@ class TestAFolder:
             ("c-load.ipynb", "done", (), ("clean.csv",)),
             ("b-fit.ipynb", "done", ("c-load.ipynb",), ("fit.txt", "log.txt")),
             ("a/figure.ipynb", "done", ("b-fit.ipynb",), ()),
+            ("d-export.ipynb", "done", ("c-load.ipynb",), ("copy.csv",)),
         ]
         assert dict(executed.execution("c-load.ipynb").values) == {"table": "old.csv", "scale": 2}
         assert dict(executed.execution("b-fit.ipynb").values) == {"scale": 2.0}
@@ -143,7 +151,8 @@ class TestPublished:
     def test_all_come_out_the_same(self, publication, tmp_path):
         verification = verify(publication, environment="here", into=tmp_path / "v")
         statuses = {n.path: n.status for n in verification.legs[0].notebooks}
-        assert statuses == dict.fromkeys(("c-load.ipynb", "b-fit.ipynb", "a/figure.ipynb"), "same")
+        assert statuses == dict.fromkeys((n.path for n in publication.notebooks), "same")
+        assert len(statuses) == 4
         assert (verification.status, verification.exit_status) == ("same", 0)
 
     def test_a_copy_that_was_moved_gives_the_same_publication(
@@ -152,6 +161,41 @@ class TestPublished:
         moved = shutil.copytree(executed.path, tmp_path / "elsewhere" / "moved")
         again = seal(moved, tmp_path / "s", environment="none")
         assert again.checksum == publication.checksum
+
+
+class TestFilesThatWereWritten:
+    """What is the same byte for byte is the same; what is not may only hold another time."""
+
+    @pytest.mark.parametrize(
+        ("problem", "now", "status", "note"),
+        [
+            (SILENT, "1,2", "same", ""),
+            (SILENT, "1,3", "not verified", "not the same byte for byte: files/log.txt"),
+            (SILENT, None, "not verified", "it did not write files/log.txt"),
+            ("", "1,3", "not verified", "not the same byte for byte: files/log.txt"),
+            ("it fails", "1,3", "not verified", ""),
+        ],
+        ids=range(5),
+    )
+    def test_they_prove_a_notebook_that_shows_nothing(self, tmp_path, problem, now, status, note):
+        (tmp_path / "sealed.txt").write_text("1,2")
+        (tmp_path / "work" / "a").mkdir(parents=True)
+        if now is not None:
+            (tmp_path / "work" / "a" / "log.txt").write_text(now)
+        verdict = NotebookVerdict("a/n.ipynb", "not verified", problem)
+        sealed = {"files/log.txt": tmp_path / "sealed.txt"}
+        found = with_files(verdict, sealed, tmp_path / "work")
+        assert (found.status, *found.notes) == (status, *filter(None, [note]))
+        assert found.problem == ("" if status == "same" else problem)
+
+    def test_others_decide_where_one_shows_nothing(self):
+        silent = NotebookVerdict("1.ipynb", "not verified", SILENT)
+        assert Leg("here", notebooks=(silent,)).status == "not verified"
+        assert SILENT in Leg("here", notebooks=(silent,)).cause
+        for status in ("same", "within tolerance", "different"):
+            other = NotebookVerdict("2.ipynb", status, "" if status != "different" else "why")
+            leg = Leg("here", notebooks=(silent, other))
+            assert (leg.status, leg.cause) == (status, "2.ipynb, why" * (status == "different"))
 
 
 class TestFailures:

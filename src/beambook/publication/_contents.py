@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
+from pathlib import PurePath
 from typing import Any
 
 from beambook.errors import PublicationError
 
-__all__ = ["Claim", "Code", "DataFile", "DataReference", "SealedNotebook", "build"]
+__all__ = ["Claim", "Code", "DataFile", "DataReference", "SealedNotebook", "build", "written_in"]
 
 KINDS = ("carried", "run", "doi", "url", "folder")
 
@@ -144,6 +145,18 @@ class Code:
     commit: str = ""
     dirty: bool = False
     remote: str = ""
+
+
+def written_in(notebook: str) -> str:
+    """Folder of the files that a notebook wrote when it was executed.
+
+    Examples
+    --------
+    >>> written_in("analysis/fit.ipynb")
+    'reference/analysis/fit-files'
+    """
+    path = PurePath(notebook)
+    return (PurePath("reference") / path.parent / f"{path.stem}-files").as_posix()
 
 
 def build(kind: type[Any], documents: Any, where: str) -> tuple[Any, ...]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from beambook.errors import ParameterError
-from beambook.publication._contents import Claim, SealedNotebook
+from beambook.publication._contents import Claim, SealedNotebook, written_in
 from beambook.publication._seal.data import portable
 from beambook.publication._seal.piece import Piece
 from beambook.publication._seal.source import Source
@@ -107,8 +107,8 @@ def _written(execution: Execution, name: Path, most: int) -> tuple[dict[str, Pat
             notes.append(f"{name}: {rest}, which it wrote, is too large to be carried")
             continue
         beside = rest.parts[0] == "outputs" and rest.name.startswith("cell-")
-        folder = name.parent if beside else name.parent / f"{name.stem}-files"
-        files[f"{REFERENCE}/{(folder / rest).as_posix()}"] = path
+        folder = PurePath(REFERENCE, name.parent) if beside else PurePath(written_in(str(name)))
+        files[(folder / rest).as_posix()] = path
     return files, notes
 
 

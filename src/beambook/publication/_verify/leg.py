@@ -11,6 +11,7 @@ from beambook.recipe import Verdict
 
 __all__ = [
     "BAD",
+    "SILENT",
     "Answer",
     "CellOutcome",
     "CellStatus",
@@ -34,6 +35,7 @@ CellStatus = Literal[
 Answer = Literal["same", "within tolerance", "different", "not verified"]
 
 BAD: tuple[CellStatus, ...] = ("missing software", "error", "different", "not reached")
+SILENT = "it shows nothing that could be compared"
 _ORDER: tuple[Answer, ...] = ("same", "within tolerance", "not verified", "different")
 
 
@@ -126,6 +128,11 @@ class NotebookVerdict:
     def count(self, status: CellStatus) -> int:
         """Number of cells of a status."""
         return sum(cell.status == status for cell in self.cells)
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether it came to its end, as it did before, and has nothing to be judged by."""
+        return self.problem == SILENT
 
     @property
     def claims(self) -> tuple[CellOutcome, ...]:
@@ -226,10 +233,15 @@ class Leg:
 
     @property
     def status(self) -> Answer:
-        """The worst of its notebooks."""
+        """The worst of its notebooks that show anything."""
         if self.problem:
             return "not verified"
-        return worst_answer(notebook.status for notebook in self.notebooks)
+        return worst_answer(notebook.status for notebook in self._telling)
+
+    @property
+    def _telling(self) -> tuple[NotebookVerdict, ...]:
+        """What only prepares files for others is judged by what these show of them."""
+        return tuple(n for n in self.notebooks if not n.is_silent) or self.notebooks
 
     @property
     def ok(self) -> bool:
@@ -246,7 +258,7 @@ class Leg:
         """Why it did not come out: the first cause, in one line; empty when it did."""
         if self.problem or self.ok:
             return self.problem
-        bad = [n for n in self.notebooks if n.status not in ("same", "within tolerance")]
+        bad = [n for n in self._telling if n.status not in ("same", "within tolerance")]
         bad.sort(key=lambda notebook: notebook.status != self.status)  # what made the answer
         for notebook in bad:
             if notebook.cause:

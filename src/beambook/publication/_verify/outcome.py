@@ -9,6 +9,7 @@ from typing import Any
 
 from beambook.errors import BeambookError
 from beambook.publication._verify.leg import (
+    SILENT,
     Answer,
     CellOutcome,
     CellStatus,
@@ -87,7 +88,7 @@ def judged(
     except BeambookError as error:  # e.g. a reference that is no notebook
         verdict, problem = None, f"cannot be compared: {error}"
     cells = _outcomes(execution, verdict, reference, claims or {})
-    problem = problem or _end(execution, cells) or _nothing_stored(reference, cells)
+    problem = problem or _end(execution, cells) or _nothing(reference, cells)
     return NotebookVerdict(
         path=path,
         status=_status(cells, verdict, problem),
@@ -129,10 +130,11 @@ def not_reached(
     return NotebookVerdict(path, "not verified", problem, cells, reference=notebook)
 
 
-def _nothing_stored(reference: Path, cells: tuple[CellOutcome, ...]) -> str:
-    """Said of a notebook that was never executed, unless it fails anyhow."""
-    if any(was_executed(cell) for _, _, cell in code_cells(reference)):
-        return ""
+def _nothing(reference: Path, cells: tuple[CellOutcome, ...]) -> str:
+    """Said of a notebook that was never executed, unless it fails anyhow; or that shows nothing."""
+    stored = [cell for _, _, cell in code_cells(reference)]
+    if not stored or any(map(was_executed, stored)):
+        return SILENT if all(cell.status == "no output" for cell in cells) else ""
     failed = any(cell.status in ("error", "missing software") for cell in cells)
     return NOTHING_STORED + (", and it fails" if failed else "")
 

@@ -13,6 +13,7 @@ from beambook.errors import BeambookError, NotebookError
 from beambook.events import Progress, Reporter
 from beambook.publication._order.order import unmet
 from beambook.publication._verify.data import Data
+from beambook.publication._verify.files import with_files
 from beambook.publication._verify.leg import Leg, NotebookVerdict
 from beambook.publication._verify.outcome import judged, not_reached
 from beambook.publication._verify.software import Had
@@ -208,4 +209,5 @@ def _verdict(item: Item, room: Room) -> tuple[NotebookVerdict, bool]:
     except BeambookError as error:  # no kernel, a value that does not fit …
         return not_reached(item.path, item.reference, str(error), item.claims), False
     verdict = judged(item.path, execution, item.reference, claims=item.claims)
+    verdict = with_files(verdict, item.files, room.work)
     return verdict, execution.status == "done"

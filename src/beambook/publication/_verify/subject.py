@@ -11,7 +11,7 @@ from typing import Any
 from beambook.errors import NotebookError, PublicationError, RunNotFound
 from beambook.events import Reporter
 from beambook.parameters._looks import looks_of
-from beambook.publication._contents import Claim, DataReference
+from beambook.publication._contents import Claim, DataReference, SealedNotebook, written_in
 from beambook.publication._order.order import in_order
 from beambook.publication._publication import Publication
 from beambook.publication._verify.imprint import Imprint
@@ -39,6 +39,8 @@ class Item:
         Cells (from 1) and recorded names that the publication rests on, and what its authors say
         of them.
     language : str
+    files : mapping of str to Path
+        What it wrote when it was sealed, as it called them.
     """
 
     path: str
@@ -47,6 +49,7 @@ class Item:
     requires: tuple[str, ...] = ()
     claims: Mapping[Any, str] = field(default_factory=dict)
     language: str = "python"
+    files: Mapping[str, Path] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -125,6 +128,7 @@ def sealed(publication: Publication, *, reporter: Reporter | None = None) -> Sub
                 if claim.notebook == each.path
             },
             language=each.language,
+            files=_files(publication, each),
         )
         for each in publication.notebooks
     )
@@ -141,6 +145,14 @@ def sealed(publication: Publication, *, reporter: Reporter | None = None) -> Sub
         publication=publication,
         imprint=Imprint.of(publication.record),
     )
+
+
+def _files(publication: Publication, notebook: SealedNotebook) -> dict[str, Path]:
+    """Without outputs that did not fit into the notebook: they are compared with its cells."""
+    start = f"{written_in(notebook.path)}/"
+    names = [n for n in notebook.outputs if n.startswith(start) and ".." not in Path(n).parts]
+    files = {name.removeprefix(start): publication.path / name for name in names}
+    return {name: path for name, path in files.items() if path.is_file()}
 
 
 def _said(claim: Claim) -> str:
