@@ -16,7 +16,7 @@ from beambook.errors import DataError
 
 __all__ = ["MEDIUM_TO_LOW", "Factors", "gain_factors", "xray_factor"]
 
-MEDIUM_TO_LOW = 4.48  # ratio of gains by design; pulsed charges do not reach low gain
+MEDIUM_TO_LOW = 4.48  # of the facility's pipeline, from memory: nothing public has it
 
 Array = NDArray[np.float32]
 
@@ -52,7 +52,7 @@ def gain_factors(constants: _Constants, options: AGIPDOptions) -> Factors:
 
     PC: a charge q gives ``m_H q + l_H`` ADU in high and ``m_M q + l_M`` in medium gain, so that
     medium gain becomes high gain by ``d · m_H/m_M + (l_H − l_M m_H/m_M)``; the second term is
-    added with `adjust_mg_baseline`. Low gain is 4.48 times less than medium gain by design. CS:
+    added with `adjust_mg_baseline`. Low gain is taken as 4.48 times less than medium gain. CS:
     both ratios are measured. Where a fit failed (not finite, or a slope of 0 or less) the ratio
     is the median of the cell, and medium and low gain are masked CI_EVAL_ERROR.
     """

@@ -43,8 +43,8 @@ class AGIPDOptions:
         keV. With ``ff_gain=0`` slopes are taken relative to their median in each cell.
     blc_noise, blc_stripes, blc_hmatch : bool
         Baseline shift of a frame: by the peak of the dark pixels (where the mean signal is
-        below `blc_noise_threshold` ADU), by pixels under the stripes, by matching the histogram
-        of the frame before.
+        below `blc_noise_threshold` ADU), by pixels under the stripes, by matching that peak of
+        the histogram to the first frame of the train.
     mask_noisy_adc : bool
         Mask whole ADC channels of which more than `noisy_adc_threshold` is noisy.
     mask_zero_std : bool
