@@ -50,6 +50,24 @@ def test_folder_zip_and_json_are_the_same_publication(beambook, tmp_path):
     assert json.loads(beambook("show", "one.zip", "--json")[1])["kind"] == "Publication"
 
 
+def test_a_publication_that_was_changed_or_is_refused_is_shown_to_be_so(beambook, tmp_path):
+    beambook("publish", "paper", "--into", "sealed", *QUICK)
+    assert beambook("show", "sealed")[0] == 0
+    file = tmp_path / "sealed" / "work" / "fit.ipynb"
+    file.write_text(file.read_text().replace("0.5", "0.6"))
+    code, out, err = beambook("show", "sealed")
+    assert (code, err.splitlines()) == (
+        2,
+        ["beambook: changed since it was sealed: work/fit.ipynb was changed"],
+    )
+    assert "fit.ipynb" in out
+    (tmp_path / "sealed" / "manifest-sha256.txt").unlink()
+    code, out, err = beambook("show", "sealed")
+    assert (code, out) == (2, "")
+    (line,) = err.splitlines()
+    assert "is no publication" in line
+
+
 def test_values_authors_and_title_are_taken(beambook, tmp_path):
     words = (
         "--author",

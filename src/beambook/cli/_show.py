@@ -8,19 +8,24 @@ from pathlib import Path
 
 import click
 
+from beambook.card import Described
 from beambook.cli._terminal import ProgressLine, say, say_json
 from beambook.cli._things import find_run, find_thing
+from beambook.errors import PublicationError
 
 __all__ = ["check", "show"]
 
+CHANGED = 2
 ROWS = 500  # of each table; --json has them all
 
 
 @click.command()
 @click.argument("thing", nargs=-1, required=True)
 @click.option("--json", "as_json", is_flag=True, help="For machines.")
-def show(thing: tuple[str, ...], as_json: bool) -> None:
+def show(thing: tuple[str, ...], as_json: bool) -> int:
     """Say what a proposal, run, file, notebook, recipe, execution or publication is.
+
+    Exit 2: there is no such thing, or a publication that is refused or was changed.
 
     THING is a path, an execution's id, a recipe's name, or a proposal and a run:
 
@@ -31,7 +36,10 @@ def show(thing: tuple[str, ...], as_json: bool) -> None:
       beambook show raw/r0487
       beambook show xas
     """
-    found, rest = find_thing(thing)
+    try:
+        found, rest = find_thing(thing)
+    except PublicationError as error:
+        raise click.UsageError(str(error)) from error
     if rest:
         from beambook.data import Run
 
@@ -43,6 +51,24 @@ def show(thing: tuple[str, ...], as_json: bool) -> None:
         say_json(json.loads(card.json()))
     else:
         say(card.text(rows=ROWS))
+    return _integrity(found)
+
+
+def _integrity(found: Described) -> int:
+    """Exit status 2 and a line where a publication is not as it was sealed."""
+    if found.card().kind != "Publication":
+        return 0
+    from beambook.publication import Publication
+
+    progress = ProgressLine()
+    problems = found.check(reporter=progress) if isinstance(found, Publication) else ()
+    progress.close()
+    if not problems:
+        return 0
+    more = f", and {len(problems) - 1} more" if len(problems) > 1 else ""
+    line = f"changed since it was sealed: {problems[0].path} {problems[0].what}{more}"
+    click.echo(f"beambook: {''.join(filter(str.isprintable, line))}", err=True)
+    return CHANGED
 
 
 @click.command()
