@@ -115,6 +115,8 @@ class TestReport:
         assert page.index("Summary of toys</h2>") < page.index("Prepare toys</h2>")
         assert page.count("data:image/svg+xml") == 3
         assert "modules&quot;" not in page, "what is said to the pipeline is no result"
+        assert [f"rows = [[{m}," in page for m in (0, 1, 3)] == [True, False, False]
+        assert page.count("value = ") == 3, "of all parts but the first numbers only"
 
     def test_the_same_performance_gives_the_same_bytes(self, whole, tmp_path):
         for kind in ("html", "pdf"):

@@ -217,6 +217,17 @@ def test_long_and_wide_tables(tmp_path: Path) -> None:
     assert "a table of 41 columns is shown in parts" in pages[-1].extract_text()
 
 
+def test_bold_words_of_a_header_have_room(tmp_path: Path) -> None:
+    names = ["aggregator", "sequence", "trains", "frames in", "frames", "masked", "high gain",
+             "medium gain", "low gain", "GB in", "GB out", "seconds"]  # fmt: skip
+    head, row = "".join(f"<th>{n}</th>" for n in names), "<td>0.0116</td>" * len(names)
+    html = f"<table><thead><tr>{head}</tr></thead><tbody><tr>{row}</tr></tbody></table>"
+    make(tmp_path, code("t", shown({"text/html": html})), kind="pdf")
+    pages = pypdf.PdfReader(tmp_path / "report.pdf").pages
+    text = "".join(page.extract_text() for page in pages)
+    assert "aggregator sequence trains frames in frames masked high gain" in text
+
+
 def test_endless_outputs_are_cut_and_told(tmp_path: Path) -> None:
     rows = "".join(f"<tr><td>row {i}</td></tr>" for i in range(20_000))
     lines = printed("\n".join(f"line {i}" for i in range(50_000)))

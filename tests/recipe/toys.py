@@ -57,6 +57,7 @@ out_folder.mkdir(exist_ok=True)
 made = out_folder / f"CORR-{module}.json"
 made.write_text(json.dumps({"module": module, "value": gain * module}))
 record("value", gain * module, "keV")
+record("rows", [[module, "a row"]])
 """
 PLOT = """
 from IPython.display import SVG, display

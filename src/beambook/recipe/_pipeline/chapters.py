@@ -1,6 +1,6 @@
 """The notebooks of a performance as one: what comes after, what came before, then the parts.
 
-Of the first part everything is shown; of the others pictures, recorded results and errors.
+Of the first part everything is shown; of the others pictures, recorded numbers and errors.
 Pictures are bounded in number and bytes. Parts that failed are shown first of all, the others
 so that each value of what parts differ in (each module) has its turn before one has two.
 """
@@ -122,7 +122,7 @@ class Chapters:
             self._add(cell)
 
     def _short(self, outcome: Outcome) -> None:
-        """Pictures, recorded results and the error of a part."""
+        """Pictures, recorded numbers and the error of a part."""
         title = outcome.part.name
         if outcome.execution is None:
             self._place = title
@@ -193,7 +193,14 @@ def _is_ours(output: Any) -> bool:
 
 def _is_shown(output: Any) -> bool:
     data = output.get("data") or {}
-    return (RESULT in data and not _is_ours(output)) or any(kind in data for kind in PICTURES)
+    told = RESULT in data and not _is_ours(output) and not _is_long(data[RESULT])
+    return told or any(kind in data for kind in PICTURES)
+
+
+def _is_long(result: Any) -> bool:
+    """Lists and mappings, such as all options: of each part they would hide the numbers."""
+    value = result.get("value") if isinstance(result, Mapping) else None
+    return isinstance(value, list) or (isinstance(value, Mapping) and "items" in value)
 
 
 def _what_is_shown(performance: Performance, outcomes: tuple[Outcome, ...], left: int) -> str:
@@ -201,7 +208,7 @@ def _what_is_shown(performance: Performance, outcomes: tuple[Outcome, ...], left
         return ""
     some = f"{len(outcomes) - left} of {len(outcomes)} parts are shown here. " if left else ""
     return some + (
-        "Of the first part everything is shown, of the others pictures, recorded results and "
+        "Of the first part everything is shown, of the others pictures, recorded numbers and "
         f"errors. The executed notebooks are in `{performance.path / 'parts'}`."
     )
 

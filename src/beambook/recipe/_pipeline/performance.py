@@ -246,7 +246,8 @@ class Performance(Described):
     def card(self) -> Card:
         """Status in words, values, time, problems; a table of the parts."""
         outcomes, status = self.outcomes(), self.status
-        facts = {"recipe": self.title, "status": f"{status}: {self.sentence(outcomes)}"}
+        ended = self._ended() if status == "killed" else ""
+        facts = {"recipe": self.title, "status": f"{status}{ended}: {self.sentence(outcomes)}"}
         if self.asked.values:
             facts["values"] = ", ".join(f"{name}={v}" for name, v in self.asked.values.items())
         facts["began"] = f"{self.asked.who['created']} on {self.asked.who['host']}"
@@ -259,6 +260,12 @@ class Performance(Described):
         tables = [Table(("problem",), lines, "problems")] if problems else []
         tables += [overview(outcomes)] if outcomes else []
         return Card("Performance", self.id, facts, tuple(tables), self._hints(status))
+
+    def _ended(self) -> str:
+        """By whom it was stopped, if that is known."""
+        states = self.job.states() if self.job is not None else ()
+        reasons = sorted({state.reason for state in states if state.state == "stopped"} - {""})
+        return f" ({', '.join(reasons)})" if reasons else ""
 
     def _hints(self, status: str) -> tuple[str, ...]:
         if self.asked.error:  # the same values would fail again

@@ -181,6 +181,8 @@ local function join_headers(t)
   t.head.rows = pandoc.List { rows[1] }
 end
 
+local BOLD = 1.15 -- how much wider the words of a header are
+
 local function columns(t)
   local info = {}
   for i = 1, #t.colspecs do info[i] = { long = 1, word = 1, numbers = 0, filled = 0 } end
@@ -188,7 +190,10 @@ local function columns(t)
     if not info[i] or cell.col_span > 1 then return end
     local text = text_of(cell)
     if not header then info[i].long = math.max(info[i].long, utf8.len(text) or #text) end
-    for word in text:gmatch("%S+") do info[i].word = math.max(info[i].word, utf8.len(word) or #word) end
+    for word in text:gmatch("%S+") do
+      local wide = (utf8.len(word) or #word) * (header and BOLD or 1)
+      info[i].word = math.max(info[i].word, wide)
+    end
     if not header and text ~= "" then
       info[i].filled = info[i].filled + 1
       local plain = text:gsub("−", "-"):gsub("[,%%]", "")
