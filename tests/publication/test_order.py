@@ -6,8 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from nbformat.v4 import new_code_cell, new_notebook
 
-from beambook.publication._order.order import in_order, requirements_of
+from beambook.publication._declaration import Declaration
+from beambook.publication._order.order import in_order, order_of, requirements_of
 from beambook.publication._order.traffic import Traffic, traffic_of
+from beambook.publication._verify.subject import unsealed
 
 
 @pytest.fixture
@@ -34,6 +36,30 @@ def test_a_reader_comes_after_its_writer_whatever_they_are_called(make):
         ("b_fit.ipynb", ("c_load.ipynb",)),
         ("a_plot.ipynb", ("b_fit.ipynb",)),
     )
+
+
+def test_an_unsealed_folder_is_verified_in_the_order_that_is_declared(make, tmp_path):
+    make(a="1", b="2")
+    (tmp_path / "publication.yml").write_text("order: [b.ipynb]\n")
+    assert [item.path for item in unsealed(tmp_path).items] == ["b.ipynb", "a.ipynb"]
+    (tmp_path / "publication.yml").write_text("order: [c.ipynb]\n")
+    subject = unsealed(tmp_path)
+    assert [item.path for item in subject.items] == ["a.ipynb", "b.ipynb"]
+    assert "names no notebook 'c.ipynb'" in subject.notes[0]
+
+
+@given(
+    st.dictionaries(st.sampled_from("uvwxyz"), st.deferred(lambda: TRAFFIC)),
+    st.permutations("uvwxyz"),
+)
+def test_all_come_after_what_they_need_whatever_is_declared(traffic, order):
+    declared = Declaration(order=tuple(name for name in order[:3] if name in traffic))
+    needs = order_of(traffic, declared).needs
+    assert set(needs) == set(traffic)
+    names = list(needs)
+    for name, needed in needs.items():
+        assert all(names.index(other) < names.index(name) for other in needed)
+    assert [name for name in names if name in declared.order] == list(declared.order)
 
 
 def test_numbers_in_names_count(make):

@@ -60,18 +60,25 @@ class Order:
         return (*circles, *shared)
 
 
-def in_order(root: Path, paths: Sequence[Path]) -> Order:
-    """The order of notebooks of which nothing is known but their code.
+def in_order(root: Path, paths: Sequence[Path], declared: Declaration | None = None) -> Order:
+    """The order of notebooks that were not executed before.
 
     Parameters
     ----------
     root : Path
         The folder that they have in common.
     paths : sequence of Path
+    declared : Declaration, optional
+
+    Raises
+    ------
+    PublicationError
+        As `order_of` does.
     """
     places = {path: path.relative_to(root) for path in paths}
     return order_of(
-        {place.as_posix(): traffic_of(path, place.parent) for path, place in places.items()}
+        {place.as_posix(): traffic_of(path, place.parent) for path, place in places.items()},
+        declared,
     )
 
 

@@ -12,7 +12,8 @@ from beambook.errors import NotebookError, PublicationError, RunNotFound
 from beambook.events import Reporter
 from beambook.parameters._looks import looks_of
 from beambook.publication._contents import Claim, DataReference, SealedNotebook, written_in
-from beambook.publication._order.order import in_order
+from beambook.publication._declaration import read_declaration
+from beambook.publication._order.order import Order, in_order
 from beambook.publication._publication import Publication
 from beambook.publication._verify.imprint import Imprint
 from beambook.publication._verify.notebook import find_notebooks, language_of, read_json
@@ -189,13 +190,25 @@ def unsealed(path: Path) -> Subject:
 
 def _subject(kind: str, path: Path, root: Path, found: tuple[Path, ...]) -> Subject:
     root = root.resolve()
-    paths = [each.resolve() for each in found]
+    order, notes = _order(root, [each.resolve() for each in found])
     items = tuple(
         Item(name, root / name, requires=needed, language=language_of(root / name))
-        for name, needed in in_order(root, paths).needs.items()
+        for name, needed in order.needs.items()
     )
     name = path.resolve().stem if kind == "notebook" else path.resolve().name
-    return Subject(kind, path.absolute(), name or "folder", name or "folder", root, items)
+    return Subject(
+        kind, path.absolute(), name or "folder", name or "folder", root, items, notes=notes
+    )
+
+
+def _order(root: Path, paths: list[Path]) -> tuple[Order, tuple[str, ...]]:
+    """As declared; a declaration that cannot be followed, of anybody, is no reason to give up."""
+    if len(paths) == 1:
+        return in_order(root, paths), ()
+    try:
+        return in_order(root, paths, read_declaration(root)), ()
+    except PublicationError as error:
+        return in_order(root, paths), (f"{error}; the order is that which the code says",)
 
 
 def root_of(notebook: Path) -> Path:
