@@ -44,6 +44,19 @@ def test_verify_ends_with_one_where_it_does_not_come_out(beambook, tmp_path):
     assert [path.name for path in tmp_path.iterdir() if path.name == "verifications"] == []
 
 
+def test_fetch_says_what_it_cannot_have(beambook, tmp_path):
+    stored(tmp_path / "mine" / "a.ipynb", "print('edge 8333.1')", "edge 8333.1\n")
+    said = f"data: {{url: 'ftp://example.org/a.h5', size: 5, sha256: {'a' * 64}}}\n"
+    (tmp_path / "mine" / "publication.yml").write_text(said)
+    assert beambook("publish", "mine", "--into", "sealed", "--environment", "none").code == 0
+    why = "--fetch cannot have it: its address 'ftp://example.org/a.h5' is no address of the web"
+    answer = beambook("verify", "sealed", "--environment", "here", "--fetch")
+    assert (answer.code, answer.out.count(why) > 0) == (1, True)
+    answer = beambook("rerun", "sealed", "--environment", "here", "--fetch")
+    assert answer.code == 1
+    assert why in answer.err
+
+
 TYPED = """
 import signal, sys
 from beambook.cli import main

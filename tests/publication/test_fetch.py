@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
@@ -63,6 +64,16 @@ def test_what_is_there_is_had_and_kept(web, fetcher, how):
 def test_nothing_of_the_network_for_a_file_of_no_bytes(web, fetcher):
     folder, _ = fetcher.fetched(refer(web.url("good", "empty"), b"", "empty"))
     assert (folder / "empty").read_bytes() == b""
+
+
+def test_two_at_once_fetch_once(web, fetcher):
+    reference = refer(web.url("good", "raw/run%20487.h5"))
+    web.asked.clear()
+    with ThreadPoolExecutor(2) as pool:
+        folders = {folder for folder, _ in pool.map(fetcher.fetched, [reference] * 2)}
+    assert (folders.pop() / NAME).read_bytes() == CONTENT
+    assert len(web.asked) == 1
+    assert not folders
 
 
 @pytest.mark.parametrize(

@@ -332,7 +332,14 @@ class TestData:
         assert {"data/table.csv"} == {n for n in names(made) if n.endswith(("csv", "bin"))}
         assert any("tiny.bin" in note and "publication.yml says so" in note for note in made.notes)
         (paper / "data" / "huge.bin").unlink()
-        small = sealed(paper, tmp_path / "small")
+        outside = tmp_path / "outside.bin"
+        outside.write_bytes(b"o")
+        also = {"folder": str(outside), "doi": "10.5281/zenodo.8"}
+        small = sealed(paper, tmp_path / "small", data=[also])
+        assert small.data[-1].kind == "carried"
+        datacite = json.loads((small.path / "datacite.json").read_text())
+        derived = [each["relatedIdentifier"] for each in datacite["relatedIdentifiers"]]
+        assert derived == ["10.5281/zenodo.7", "10.5281/zenodo.8", "https://x.org/tiny.bin"]
         assert (small.data[0].kind, small.data[0].files) == ("doi", ())
 
     def test_runs_of_a_proposal_are_referred_to_as_they_lie(self, paper, tmp_path, monkeypatch):

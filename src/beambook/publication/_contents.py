@@ -106,6 +106,13 @@ class DataReference:
         """Of all its files, in bytes."""
         return sum(file.size for file in self.files)
 
+    @property
+    def dois(self) -> tuple[str, ...]:
+        """Where it was published, also if it is carried."""
+        addresses = (file.url for file in self.files if file.url.startswith("doi:"))
+        named = (each.removeprefix("doi:").rpartition("/")[0] for each in addresses)
+        return tuple(dict.fromkeys([*([self.where] if self.kind == "doi" else []), *named]))
+
     def document(self) -> dict[str, Any]:
         """As ``publication.json`` has it: an address only where there is one."""
         made = asdict(self)

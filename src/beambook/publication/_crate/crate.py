@@ -235,6 +235,9 @@ def _data(data: DataReference, *, listed: bool) -> Entity:
         "name": data.name,
         "description": _described(data),
         "contentSize": str(data.size) if data.size else "",
+        "identifier": ""
+        if data.kind == "doi"
+        else ", ".join(f"https://doi.org/{doi}" for doi in data.dois),
     }
     if data.kind == "carried" and listed:
         entity["hasPart"] = references(file_id(f"{data.where}/{file.path}") for file in data.files)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from beambook.publication._author import Author
-from beambook.publication._contents import DataReference
 from beambook.publication._crate.crate import Facts, licence_url
 
 __all__ = ["datacite"]
@@ -108,7 +107,8 @@ def _related(facts: Facts) -> list[dict[str, str]]:
         }
         for each in facts.declaration.related
     ]
-    found += [_derived(each) for each in facts.data if each.kind in ("doi", "url")]
+    found += [_derived(doi, "DOI") for each in facts.data for doi in each.dois]
+    found += [_derived(each.where, "URL") for each in facts.data if each.kind == "url"]
     if remote := facts.code.get("remote"):
         found.append(
             {
@@ -120,9 +120,9 @@ def _related(facts: Facts) -> list[dict[str, str]]:
     return found
 
 
-def _derived(data: DataReference) -> dict[str, str]:
+def _derived(identifier: str, kind: str) -> dict[str, str]:
     return {
-        "relatedIdentifier": data.where,
-        "relatedIdentifierType": "DOI" if data.kind == "doi" else "URL",
+        "relatedIdentifier": identifier,
+        "relatedIdentifierType": kind,
         "relationType": "IsDerivedFrom",
     }

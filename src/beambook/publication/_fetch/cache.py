@@ -6,6 +6,7 @@ import fcntl
 import hashlib
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -84,12 +85,10 @@ def _link(content: Path, place: Path) -> None:
     if place.is_file() and not place.is_symlink() and place.samefile(content):
         return
     place.parent.mkdir(parents=True, exist_ok=True)
-    temporary = place.with_name(f".{place.name[:200]}.{os.getpid()}.tmp")
-    try:
+    with tempfile.TemporaryDirectory(prefix=".link-", dir=place.parent) as folder:
+        temporary = Path(folder) / "content"
         try:
             os.link(content, temporary)
         except OSError:
             shutil.copyfile(content, temporary)
         temporary.replace(place)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -11,10 +11,10 @@ from pathlib import Path
 from beambook.errors import DataError
 from beambook.events import Progress, Reporter
 from beambook.publication._contents import DataFile, DataReference
-from beambook.publication._fetch.archive import Archives
+from beambook.publication._fetch.archive import DOI, Archives
 from beambook.publication._fetch.cache import DataCache
 from beambook.publication._fetch.download import PAUSES_S, download
-from beambook.publication._fetch.web import host_of
+from beambook.publication._fetch.web import host_of, why_not_asked
 from beambook.recipe._memory import as_size
 
 __all__ = ["Fetcher", "why_not_fetched"]
@@ -29,6 +29,9 @@ def why_not_fetched(reference: DataReference) -> str:
         return "the publication names no files of it"
     if any(not file.url for file in reference.files):
         return "the publication names no address of it"
+    for url in (file.url for file in reference.files if not file.url.startswith(DOI)):
+        if why := why_not_asked(url):
+            return f"its address {url[:200]!r} {why}"
     if any(not _SHA256.fullmatch(file.sha256 or "") for file in reference.files):
         return "the publication has no checksums of it"
     if any(file.size < 0 for file in reference.files):

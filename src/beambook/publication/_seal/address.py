@@ -102,7 +102,7 @@ def _stated(piece: Piece, facts: Mapping[str, Any]) -> Piece:
     size, sha256 = said.get("size"), str(said.get("sha256") or "").lower()
     if not isinstance(size, int) or size < 0 or not _SHA256.fullmatch(sha256):
         raise PublicationError(
-            f"data {name}: size (in bytes) and sha256 are said together, and are numbers"
+            f"data {name}: size (a number of bytes) and sha256 (64 digits) are said together"
         )
     url = str(facts.get("url") or "")
     last = unquote(urlsplit(url).path).rpartition("/")[2]
