@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 __all__ = ["Pairs"]
 
 Floats = NDArray[np.float64]
+COMPILED = ("u1", "u2", "u4", "i1", "i2", "i4", "f4", "f8")
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,21 @@ class Pairs:
     @classmethod
     def of(cls, x: NDArray[Any], y: NDArray[Any]) -> Pairs:
         """Of some rows, in two passes: x (row, …) that fits to y (row, *shape)."""
+        if x.size == len(x) == len(y) and y.dtype.str[1:] in COMPILED and y.dtype.isnative:
+            return cls._of_one_a_row(x, y)
+        return cls._of_any(x, y)
+
+    @classmethod
+    def _of_one_a_row(cls, x: NDArray[Any], y: NDArray[Any]) -> Pairs:
+        from beambook.analysis._pairs_kernel import add_pairs  # loads numba
+
+        moments = np.zeros((6, prod(y.shape[1:])))
+        rows = np.ascontiguousarray(y).reshape(len(y), moments.shape[1])
+        add_pairs(x.reshape(-1).astype(np.float64), rows, moments)
+        return cls(*moments.reshape(6, *y.shape[1:]))
+
+    @classmethod
+    def _of_any(cls, x: NDArray[Any], y: NDArray[Any]) -> Pairs:
         x, y = np.broadcast_arrays(x.astype(np.float64), y.astype(np.float64))
         bad = np.isnan(x) | np.isnan(y)
         n = np.asarray(len(y) - bad.sum(axis=0), np.float64)
