@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import tarfile
+import tempfile
+import time
 from dataclasses import replace
 from datetime import date
 
+import psutil
 import pytest
 
 from beambook.environment import (
@@ -162,6 +166,61 @@ def test_without_a_sandbox_sources_are_built_only_when_asked(no_sandbox, tmp_pat
     frozen = Declared(requirements=("old",)).lock(tmp_path / "e", build=True)
     assert any("old==1.0 was built from its source (folder)" in note for note in frozen.notes)
     assert frozen.package("old").origin == "wheel"
+
+
+@pytest.fixture(scope="module")
+def slow(index):
+    """A package that takes ten minutes to build, in processes of its own; how to find these."""
+    sign = f"600.{os.getpid()}"
+    also = f"\nimport subprocess\nsubprocess.run(['sleep', {sign!r}])\n"
+    index.add_source("slow", "1.0", also=also)
+
+    def running():
+        found = psutil.process_iter(["cmdline"])
+        return [p.pid for p in found if sign in (p.info["cmdline"] or ())]
+
+    return running
+
+
+def test_a_build_is_heard_of_and_can_be_stopped(slow, tmp_path, monkeypatch):
+    if not sandbox(tmp_path).confines:
+        pytest.skip("no sandbox on this machine")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    heard = []
+
+    def stop(progress):
+        if progress.task == "sources" and slow():
+            heard.append(progress)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        Declared(requirements=("slow",)).lock(tmp_path / "e", reporter=stop)
+    assert heard[0].seconds > 0
+    assert "for at most 600 s" in heard[0].label
+    assert gone(slow)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_build_that_takes_too_long_is_ended_with_all_that_it_started(
+    no_sandbox, slow, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(build, "PATIENCE_S", 3.0)
+    seen = []
+    with pytest.raises(EnvironmentProblem, match="within 3 s"):
+        Declared(requirements=("slow",)).lock(
+            tmp_path / "e", build=True, reporter=lambda _: seen.extend(slow())
+        )
+    assert seen
+    assert gone(slow)
+
+
+def gone(slow):
+    """Whether no process is left; to be ended takes one a moment."""
+    for _ in range(100):
+        if not slow():
+            return True
+        time.sleep(0.05)
+    return False
 
 
 def test_the_python_of_the_outputs_is_taken_where_the_declaration_leaves_it_open(tmp_path):

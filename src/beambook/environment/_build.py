@@ -14,6 +14,7 @@ import subprocess
 import tempfile
 import urllib.request
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from urllib.parse import unquote, urlsplit
@@ -25,9 +26,11 @@ from uv import find_uv_bin
 from beambook.environment._environment import sha256_of
 from beambook.environment._interpreter import folders_of
 from beambook.environment._package import Package, canonical
+from beambook.environment._patience import run_patiently
 from beambook.environment._sandbox import sandbox
 from beambook.environment._uv import told, uv_environment
 from beambook.errors import EnvironmentProblem
+from beambook.events import Progress, Reporter, Silent
 
 if TYPE_CHECKING:
     from beambook.environment._recreate.interpreters import Interpreter
@@ -70,14 +73,19 @@ class Builder:
     python : Interpreter
     anywhere : bool
         Build without a sandbox, too.
+    reporter : Reporter, optional
     """
 
-    def __init__(self, python: Interpreter, *, anywhere: bool) -> None:
+    def __init__(
+        self, python: Interpreter, *, anywhere: bool, reporter: Reporter | None = None
+    ) -> None:
         self.work = Path(tempfile.mkdtemp(prefix="beambook-build-"))
         self.python = python
         self._box = sandbox(self.work, network=True, plain=anywhere)
         self.possible = anywhere or self._box.confines
         self.kind = self._box.kind
+        self._reporter = reporter or Silent()
+        self._at = (0, 0)  # of the sources that are to be built
 
     def close(self) -> None:
         """Remove what was made."""
@@ -98,14 +106,8 @@ class Builder:
         command = self._box.argv(words, cwd=self.work, private=private, readable=seen)
         env = {**self._box.env(private), **_passed(), "UV_CACHE_DIR": str(self.work / "cache")}
         try:
-            done = subprocess.run(  # noqa: S603 in the sandbox
-                command,
-                env=env,
-                input=stdin,
-                capture_output=True,
-                text=True,
-                errors="replace",
-                timeout=PATIENCE_S,
+            done = run_patiently(
+                command, env=env, stdin=stdin, patience=PATIENCE_S, tell=partial(self._tell, what)
             )
         except subprocess.TimeoutExpired as error:
             raise EnvironmentProblem(f"Cannot {what} within {PATIENCE_S:.0f} s") from error
@@ -139,11 +141,18 @@ class Builder:
         """
         into.mkdir(exist_ok=True)
         made = []
-        for pin in pins:
+        for number, pin in enumerate(pins):
+            self._at = (number, len(pins))
             package = Package(pin.name, pin.version, tuple(hashes[pin.name]))
             source = _fetched(package, files[pin.name]["sdist"], self.work)
             made.append(self._built(package, source, into, options))
+        self._at = (0, 0)
         return tuple(made)
+
+    def _tell(self, what: str, seconds: float) -> None:
+        """A build may take minutes, and says nothing itself."""
+        limit = f"{what}, for at most {PATIENCE_S:.0f} s"
+        self._reporter(Progress("sources", *self._at, limit, seconds))
 
     def _built(self, package: Package, source: Path, into: Path, options: Sequence[str]) -> Package:
         out = Path(tempfile.mkdtemp(prefix="out-", dir=self.work))

@@ -43,7 +43,8 @@ def freeze(wanted: Wanted, into: Path, *, reporter: Reporter | None = None) -> E
     tell(Progress("lock", 0, 3, "find versions"))
     python, notes = choose_python(wanted)
     asked, added = with_kernel(wanted)
-    with closing(Builder(python, anywhere=wanted.build)) as builder, fresh_folder(into) as folder:
+    made = Builder(python, anywhere=wanted.build, reporter=tell)
+    with closing(made) as builder, fresh_folder(into) as folder:
         found = _with_figures(resolve(wanted, asked, python, builder), wanted, asked, builder)
         count = f"{len(found.pins)} packages"
         tell(Progress("lock", 1, 3, count, time.perf_counter() - begin))

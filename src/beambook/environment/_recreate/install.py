@@ -16,6 +16,7 @@ from beambook.environment._package import Package
 from beambook.environment._recreate.interpreters import Interpreter
 from beambook.environment._uv import run_uv
 from beambook.errors import EnvironmentProblem
+from beambook.events import Reporter
 
 if TYPE_CHECKING:
     from beambook.environment._environment import Environment
@@ -32,7 +33,12 @@ def make_venv(python: Path, into: Path) -> Path:
 
 
 def install(
-    environment: Environment, python: Path, base: Interpreter, *, offline: bool
+    environment: Environment,
+    python: Path,
+    base: Interpreter,
+    *,
+    offline: bool,
+    reporter: Reporter | None = None,
 ) -> tuple[str, tuple[str, ...]]:
     """Install exactly what is locked; say from where, and what is to note.
 
@@ -47,6 +53,7 @@ def install(
         That it was made of.
     offline : bool
         Use nothing but the wheels beside the lock and what uv has in its cache.
+    reporter : Reporter, optional
 
     Raises
     ------
@@ -68,7 +75,7 @@ def install(
     except EnvironmentProblem as problem:
         if "--no-build" not in str(problem) and "no usable wheel" not in str(problem):
             raise
-        return "index", _built(packages, python, base, sources, problem)
+        return "index", _built(packages, python, base, sources, problem, reporter)
     return "index", ()
 
 
@@ -78,12 +85,13 @@ def _built(
     base: Interpreter,
     sources: Sequence[str | Path],
     problem: EnvironmentProblem,
+    reporter: Reporter | None,
 ) -> tuple[str, ...]:
     """Install them with wheels that are built for those that have none; what is to note."""
     pins = [package for package in packages if not package.wheel]
     locked = lock(pins, base.path)
     needed = only_sources(pins, locked.files)
-    with closing(Builder(base, anywhere=False)) as builder:
+    with closing(Builder(base, anywhere=False, reporter=reporter)) as builder:
         if not needed or not builder.possible:
             hint = "Without a sandbox nothing is built from source" if needed else ""
             raise EnvironmentProblem(problem.message, hint=hint) from problem

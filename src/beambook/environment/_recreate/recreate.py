@@ -135,7 +135,9 @@ class _Building:
         base, of_python = find_python(self.environment.python, closest=self.closest)
         python = make_venv(base.path, tree)
         self._tell(1)
-        how, of_packages = install(self.environment, python, base, offline=self.offline)
+        how, of_packages = install(
+            self.environment, python, base, offline=self.offline, reporter=self.reporter
+        )
         self._tell(2)
         if self.compiled:
             compile_bytecode(python, tree)
