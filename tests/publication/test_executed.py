@@ -45,7 +45,8 @@ def paper(folder):
     write(
         folder / "a" / "figure.ipynb",
         "# Figure",
-        "total = float(open('../fit.txt').read())",
+        "from pathlib import Path\nfit = Path('../fit.txt')",
+        "total = float(fit.read_text())",
         CLAIM,
     )
     write(
@@ -100,6 +101,7 @@ class TestAFolder:
         ]
         assert dict(executed.execution("c-load.ipynb").values) == {"table": "old.csv", "scale": 2}
         assert dict(executed.execution("b-fit.ipynb").values) == {"scale": 2.0}
+        assert dict(executed.execution("a/figure.ipynb").values) == {"fit": "../fit.txt"}
         assert executed.execution("a/figure.ipynb").results["total"]["value"] == 8.0
         assert (executed.ok, executed.notes) == (True, ())
 
@@ -251,7 +253,7 @@ class TestFailures:
             if progress.label == "2.ipynb" and progress.done == 1 and progress.total == 2:
                 raise KeyboardInterrupt
 
-        with pytest.raises(KeyboardInterrupt):
+        with pytest.raises(KeyboardInterrupt, match="stopped after 1 of 2 notebooks, which are in"):
             execute_folder(tmp_path / "p", into=tmp_path / "e", reporter=stop)
         (path,) = (tmp_path / "e").iterdir()
         made = ExecutedFolder.load(path)

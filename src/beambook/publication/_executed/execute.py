@@ -79,6 +79,8 @@ def execute_folder(
         ``publication.yml`` says cannot be understood.
     ParameterNotFound, ParameterError
         If no notebook knows a name, or a value does not fit. Nothing has been executed then.
+    KeyboardInterrupt
+        On Ctrl-C; what was done before is on record.
 
     Examples
     --------
@@ -143,6 +145,9 @@ class _Show:
             raise
         try:
             self._perform_all(home, work)
+        except KeyboardInterrupt:
+            count = f"{len(self.done)} of {len(self.order.needs)} notebooks"
+            raise KeyboardInterrupt(f"stopped after {count}, which are in {home}") from None
         finally:
             shutil.rmtree(work.parent, ignore_errors=True)
             made = ExecutedFolder(
