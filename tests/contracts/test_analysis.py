@@ -124,6 +124,15 @@ class AnalysisContract:
 class TrainContract(AnalysisContract):
     """Of those that eat trains as runs and streams give them."""
 
+    def test_it_says_what_it_looks_at_and_how_much_it_has_eaten(self, new, run):
+        machine = new()
+        name = type(machine).__name__
+        assert repr(machine).startswith(f"<{name}")
+        assert "data.image.pixels" in repr(machine)
+        assert "eaten nothing" in repr(machine)
+        assert "eaten nothing" not in repr(machine.over(run))
+        assert name in machine._repr_html_()
+
     def test_a_run_gives_the_same_as_its_trains(self, new, run, whole):
         machine = new()
         assert machine.over(run) is machine

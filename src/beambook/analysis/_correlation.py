@@ -14,17 +14,18 @@ from numpy.typing import NDArray
 from beambook.analysis._pairs import Pairs
 from beambook.analysis._train import data_of
 from beambook.analysis._watched import Part, Watched
+from beambook.card import Card, Described
 from beambook.data import Channel, DetectorChannel
 from beambook.data._reading.threads import thread_count
 from beambook.errors import DataError, ParameterError
 
 __all__ = ["Correlation"]
 
-BLOCK = 4 << 20  # bytes of y that are taken at once
+BLOCK = 16 << 20  # bytes of y that are taken at once
 Ids = NDArray[np.uint64]
 
 
-class Correlation:
+class Correlation(Described):
     """Pearson's correlation of two channels: r = Σ(x−x̄)(y−ȳ) / √(Σ(x−x̄)² Σ(y−ȳ)²).
 
     Rows are paired within each train: one by one where both have as many; or one row of x with
@@ -170,6 +171,12 @@ class Correlation:
     def number(self) -> xr.DataArray:
         """Pairs that are in it: int64 ([module,] *entry of y)."""
         return self._label("number", {p: v.n.astype(np.int64) for p, v in self._pairs.items()})
+
+    def card(self) -> Card:
+        """What it compares, and how many pairs of rows it has eaten."""
+        pairs = sum(int(each.n.max(initial=0)) for each in self._pairs.values())
+        eaten = f"{pairs:,} pairs" if pairs else "nothing"
+        return self.watched.described(f"Correlation with {self.x.name},", eaten)
 
     def _label(self, name: str, lines: dict[Part, NDArray[Any]], units: str = "") -> xr.DataArray:
         left = sum(self._left_out.values())

@@ -9,6 +9,7 @@ from typing import Any, Self
 import numpy as np
 
 from beambook.analysis._watched import Part, Watched
+from beambook.card import Card, Described
 from beambook.data._reduce.machine import Machine, Shape
 from beambook.data._reduce.work import in_memory
 from beambook.errors import DataError
@@ -18,7 +19,7 @@ __all__ = ["Reduction"]
 Machines = tuple[Machine, ...]
 
 
-class Reduction:
+class Reduction(Described):
     """Eats the rows of a channel, each module of a detector by itself.
 
     Parameters
@@ -122,6 +123,11 @@ class Reduction:
     def frames(self) -> dict[Part, int]:
         """Rows eaten, by module."""
         return {part: int(self._line(part)[0].frames[0]) for part in self.watched.parts}
+
+    def card(self) -> Card:
+        """What it looks at, and how many rows it has eaten."""
+        rows = sum(int(machines[0].frames[0]) for machines in self._lines.values())
+        return self.watched.described(type(self).__name__, f"{rows:,} rows" if rows else "nothing")
 
     def _notes(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """Coordinates and attributes: how many rows there are in the result."""

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from beambook.analysis._tile_sums import TileSums
 from beambook.analysis._train import data_of, id_of
 from beambook.analysis._watched import Part, Watched
+from beambook.card import Card, Described
 from beambook.data._reduce.machine import Shape
 from beambook.data._reduce.work import in_memory
 from beambook.errors import DataError
@@ -21,7 +22,7 @@ __all__ = ["Trend"]
 Sums = dict[int, tuple[Any, int]]  # by train id: sum and number of the values
 
 
-class Trend:
+class Trend(Described):
     """Mean over all elements and rows of each train: how something changes with time.
 
     NaN is left out.
@@ -102,6 +103,11 @@ class Trend:
             assert isinstance(machine, TileSums)  # noqa: S101 for the type checker
             self._add(part, rows.groups.labels, machine)
         return self
+
+    def card(self) -> Card:
+        """What it looks at, and how many trains it has eaten."""
+        trains = len(set().union(*self._sums.values()))
+        return self.watched.described("Trend", f"{trains:,} trains" if trains else "nothing")
 
     def _add(self, part: Part, trains: NDArray[Any], machine: TileSums) -> None:
         numbers = machine.numbers.tolist()

@@ -11,6 +11,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from beambook.analysis._train import data_of
+from beambook.card import Card
 from beambook.data import Channel, DetectorChannel, Run
 from beambook.data._interop.native import native
 from beambook.data._reading.roi import Roi
@@ -76,6 +77,17 @@ class Watched:
         channel = self.channel
         every = channel.dims[1:] if isinstance(channel, Channel) else channel.entry_dims
         return tuple(every[axis] for axis in self.cut.kept)
+
+    def described(self, kind: str, eaten: str) -> Card:
+        """What an analysis of this kind looks at, and how much of it there was; loads nothing."""
+        axes = zip(self.dims, self.cut.shape, strict=True)
+        entry = ", ".join(f"{name} {size}" for name, size in axes) or "a number"
+        facts = {"eaten": eaten, "each": entry}
+        if None not in self.parts:
+            facts["modules"] = str(len(self.parts))
+        if self.channel.units:
+            facts["units"] = self.channel.units
+        return Card(kind, f"of {self.name}", facts)
 
     @property
     def parts(self) -> tuple[Part, ...]:
