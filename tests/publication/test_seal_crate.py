@@ -47,6 +47,7 @@ related:
 data:
   - {doi: 10.22003/XFEL.EU-DATA-002012-00, name: raw}
   - beside
+  - {folder: ../foils, doi: 10.5281/zenodo.99}
 """
 
 
@@ -110,6 +111,8 @@ def publication(tmp_path_factory):
     notebook(source / "10 plot.ipynb", "Plot | all", "import numpy")
     (source / "beside").mkdir()
     (source / "beside" / "a b%20.csv").write_text("1,2\n")
+    (folder / "foils").mkdir()
+    (folder / "foils" / "nickel.csv").write_text("3,4\n")
     (source / "publication.yml").write_text(DECLARED)
     return seal(source, folder / "sealed", environment="none", date="2026-11-23")
 
@@ -180,6 +183,7 @@ def test_datacite_has_what_is_mandatory(publication):
         ("10.1107/S160057752", "IsSupplementTo"),
         ("https://example.org/logbook", "IsDocumentedBy"),
         ("10.22003/XFEL.EU-DATA-002012-00", "IsDerivedFrom"),
+        ("10.5281/zenodo.99", "IsDerivedFrom"),  # it is carried as well
     }
 
 

@@ -58,7 +58,8 @@ def with_addresses(piece: Piece, facts: Mapping[str, Any], root: Path) -> Piece:
 def _place(piece: Piece, root: Path) -> str:
     """Where it lies among the notebooks, if it does, so that they find it there again."""
     base = Path(os.path.abspath(piece.base or ""))
-    if piece.reference.target or piece.base is None or not base.is_relative_to(root):
+    known = piece.reference.target or piece.reference.kind == "run"  # that is found by its root
+    if known or piece.base is None or not base.is_relative_to(root):
         return piece.reference.target
     place = base.relative_to(root).as_posix()
     return "" if place == "." else place
