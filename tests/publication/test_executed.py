@@ -248,17 +248,18 @@ class TestFailures:
     def test_what_was_done_before_it_was_stopped_is_on_record(self, tmp_path):
         write(tmp_path / "p" / "1.ipynb", "open('made.txt', 'w').write('1')")
         write(tmp_path / "p" / "2.ipynb", "2")
+        write(tmp_path / "p" / "3.ipynb", "3")
 
         def stop(progress):
-            if progress.label == "2.ipynb" and progress.done == 1 and progress.total == 2:
+            if progress.task == "2":  # its kernel starts
                 raise KeyboardInterrupt
 
-        with pytest.raises(KeyboardInterrupt, match="stopped after 1 of 2 notebooks, which are in"):
+        with pytest.raises(KeyboardInterrupt, match="stopped after 1 of 3 notebooks, which are in"):
             execute_folder(tmp_path / "p", into=tmp_path / "e", reporter=stop)
         (path,) = (tmp_path / "e").iterdir()
         made = ExecutedFolder.load(path)
         assert [(n.status, n.problem) for n in made.notebooks] == [
-            ("done", ""), ("not executed", "it was stopped"),
+            ("done", ""), ("killed", "it was stopped"), ("not executed", "it was stopped"),
         ]  # fmt: skip
         assert (made.execution("1.ipynb").path / "made.txt").read_text() == "1"
 

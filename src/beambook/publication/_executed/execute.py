@@ -18,7 +18,12 @@ from beambook.publication._executed.copy import (
     copy_work,
     state_of,
 )
-from beambook.publication._executed.folder import EXECUTIONS, ExecutedFolder, ExecutedNotebook
+from beambook.publication._executed.folder import (
+    EXECUTIONS,
+    NOT_EXECUTED,
+    ExecutedFolder,
+    ExecutedNotebook,
+)
 from beambook.publication._executed.kept import kept
 from beambook.publication._executed.values import Given, values_for
 from beambook.publication._order.order import Order, unmet
@@ -123,6 +128,7 @@ class _Show:
     time_limit: float | None
     reporter: Reporter
     done: list[ExecutedNotebook] = field(default_factory=list)
+    begun: str = ""
 
     def check(self) -> None:
         """Refuse what can be refused before anything is executed."""
@@ -173,7 +179,7 @@ class _Show:
             self.done.append(outcome)
 
     def _perform(self, name: str, home: Path, work: Path, before: State) -> ExecutedNotebook:
-        notebook = work / name
+        notebook, self.begun = work / name, name
         _restore(home / name, notebook)
         try:
             execution = execute(
@@ -205,7 +211,11 @@ class _Show:
     def _rest(self) -> tuple[ExecutedNotebook, ...]:
         """Those whose turn did not come."""
         rest = list(self.order.needs.items())[len(self.done) :]
-        return tuple(ExecutedNotebook(n, problem="it was stopped", requires=r) for n, r in rest)
+        states = {self.begun: "killed"}
+        return tuple(
+            ExecutedNotebook(name, states.get(name, NOT_EXECUTED), "it was stopped", requires=needs)
+            for name, needs in rest
+        )
 
     def _notes(self, author: State) -> tuple[str, ...]:
         """Of the folder, of the order, of files that several have written, or written elsewhere."""

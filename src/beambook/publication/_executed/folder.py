@@ -15,7 +15,7 @@ from beambook.publication._contents import Code
 from beambook.recipe import Execution
 from beambook.recipe._notebook import dumps, write_atomically
 
-__all__ = ["EXECUTIONS", "ExecutedFolder", "ExecutedNotebook"]
+__all__ = ["EXECUTIONS", "NOT_EXECUTED", "ExecutedFolder", "ExecutedNotebook"]
 
 EXECUTIONS = "executions"
 RECORD = Path(EXECUTIONS, "folder.json")  # nobody takes what is in there for a part of the work
