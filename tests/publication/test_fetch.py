@@ -1,6 +1,7 @@
 """Data by reference: downloaded when asked for, bounded, checked, kept; declared with addresses."""
 
 import hashlib
+import json
 import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -17,6 +18,8 @@ from beambook.publication._fetch.cache import DataCache
 from beambook.publication._fetch.fetch import Fetcher
 from beambook.publication._fetch.web import ask, why_not_asked
 from beambook.publication._seal.data import as_piece
+from beambook.publication._verify.data import find_data
+from beambook.publication._verify.subject import unsealed
 
 from .served import served
 
@@ -152,6 +155,12 @@ def test_what_a_publication_must_say(fetcher, facts, said):
     with pytest.raises(DataError, match=said):
         fetcher.fetched(refer("http://127.0.0.1:9/x", **facts))
     assert left(fetcher) == []
+
+
+def test_a_folder_that_refers_to_nothing_has_nothing_to_fetch(tmp_path):
+    (tmp_path / "a.ipynb").write_text(json.dumps({"cells": [], "nbformat": 4}))
+    found = find_data(unsealed(tmp_path), None, fetch=True, reporter=Silent())
+    assert (found.problem, found.notes) == ("", ("nothing to fetch: no data is referred to",))
 
 
 @given(st.text() | st.from_regex(r"[a-z]{1,6}:(//)?[ -~]{0,20}", fullmatch=True))

@@ -130,7 +130,8 @@ def find_data(
     roots = _roots(given)
     found: dict[str, tuple[DataReference, Path]] = {}
     problems: list[str] = []
-    notes: list[str] = []
+    nothing = fetch and not any(each.kind != "carried" for each in subject.data)
+    notes = ["nothing to fetch: no data is referred to"] if nothing else []
     for reference in subject.data:
         folder = _find(reference, subject, roots)
         problem = _wrong(reference, folder, reporter) if folder is not None else ""
