@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -27,27 +29,27 @@ SEED = 3
 class Made:
     """Frames of two trains and what is true of them."""
 
-    def __init__(self, kind: str, module: int, cells: int) -> None:
+    def __init__(self, kind: str, module: int, cells: int, **physics: float) -> None:
         made = kind_of(kind)
-        source = MadeModule(made, made.physics, module, SEED)
-        self.physics, self.cells = made.physics, np.tile(np.arange(cells), 2)
-        values, levels, stages, photons, common = [], [], [], [], []
+        self.physics, self.cells = replace(made.physics, **physics), np.tile(np.arange(cells), 2)
+        source = MadeModule(made, self.physics, module, SEED)
+        values, levels, stages, photons, common, baseline = [], [], [], [], [], []
         for train in range(2):
             seen = source.expose(9, train, np.full(cells, 800.0))
             value = np.empty((cells, *made.shape), "u2")
             stage = source.read(seen, 9, train, np.arange(cells), -1, value)
             level = np.zeros_like(value)
-            if made.physics.level:
+            if self.physics.level:
                 source.digital(stage, 9, train, level)
             for each, part in zip(
-                (values, levels, stages, photons, common),
-                (value, level, stage, seen.photons, seen.common_mode),
+                (values, levels, stages, photons, common, baseline),
+                (value, level, stage, seen.photons, seen.common_mode, seen.baseline),
                 strict=True,
             ):
                 each.append(part)
         self.values, self.levels = np.concatenate(values), np.concatenate(levels)
         self.stages, self.photons = np.concatenate(stages), np.concatenate(photons)
-        self.common = np.concatenate(common)
+        self.common, self.baseline = np.concatenate(common), np.concatenate(baseline)
         self.truth = truth_of(kind, module, seed=SEED, cells=cells)
 
     @property
@@ -115,6 +117,22 @@ def test_agipd_common_mode_is_taken_out(agipd):
     found = np.nanmedian(found, axis=(2, 4))
     # Not photons below the limit of 30 ADU, but rounding and few bright pixels remain.
     assert np.abs(found - made.common).max() < 0.6
+
+
+def test_agipd_baseline_and_common_mode_are_taken_out_together(agipd):
+    """Frames that read less the brighter they are; ASIC by ASIC both are found."""
+    made, constants = Made("AGIPD1M", 3, 4, baseline_shift=25.0), agipd[1]
+    raw = np.stack([made.values, made.levels], axis=1)
+    assert made.baseline.max() < -100
+    neither, both = (
+        correct_agipd(
+            raw, made.cells, constants, options=AGIPDOptions(blc_noise=on, common_mode=on)
+        )
+        for on in (False, True)
+    )
+    found = (neither.data - both.data).reshape(-1, 8, 64, 2, 64)
+    planted = made.common + made.baseline.reshape(-1, 1, 1)
+    assert np.abs(np.nanmedian(found, axis=(2, 4)) - planted).max() < 0.6
 
 
 def test_lpd_photons_come_back():
