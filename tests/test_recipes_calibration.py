@@ -299,6 +299,8 @@ def test_without_any_constants_nothing_is_corrected_and_the_reason_is_said(tmp_p
     [
         ({"cm_dark_range": [30, -30]}, "cm_dark_range=.* the lower first"),
         ({"modules": [17]}, r"no module \[17\]"),
+        ({"modules": [5]}, r"No files of modules \[5\].* there are modules 0, 1, 2, seq"),
+        ({"sequences": [9]}, r"sequences \[9\] in .*sequences 0, 1"),
         ({"karabo_id": "SPB_DET_AGIPD1M-1"}, "No files of SPB_DET_AGIPD1M-1"),
         ({"run": 99}, "no run r0099"),
     ],
