@@ -1,11 +1,13 @@
 """A tolerance that was recorded once holds where the result is printed, and nowhere else."""
 
+import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 from beambook.recipe import compare
+from beambook.recipe._fingerprint import VALUES, pack_one
 from beambook.recipe._record import RESULT, encode
 
 TABLE = "application/vnd.dataresource+json"
@@ -79,6 +81,24 @@ def test_a_result_in_a_table_or_in_html_has_its_own_tolerance():
         assert judged(8333.1234, 8333.3617, show).status == "different"
 
 
+@pytest.mark.parametrize("shape", [(), (1,), (3,), (2, 2)], ids=str)
+def test_a_result_in_a_small_array_has_its_own_tolerance(shape):
+    def show(value, *, first=1.25):
+        array = np.full(shape, first)
+        array[(-1,) * len(shape)] = value
+        packed = pack_one(array, 100)
+        return new_output("display_data", data={VALUES: {"arrays": {"": packed}, "version": 1}})
+
+    cell = judged(8333.1234, 8333.3617, show, tol=0.5)
+    assert (cell.status, cell.evidence) == ("within tolerance", "values")
+    assert "the recorded 'edge'" in cell.line()
+    assert judged(8333.1234, 8333.3617, show).status == "different"
+    assert judged(8333.1234, 8333.7617, show, tol=0.5).status == "different"
+    if shape not in ((), (1,)):
+        other = (lambda value: show(value, first=1.26), show)
+        assert judged(8333.1234, 8333.3617, other, tol=0.5).status == "different"
+
+
 def test_lists_dicts_and_uncertainties_are_found_as_well():
     def show(value):
         return printed(f"edge {value['edge']:.3f}, width {value['width']:.3f}")
@@ -149,11 +169,11 @@ def test_a_result_in_another_unit_or_skipped_lends_no_tolerance():
     st.floats(1.0, 1e5) | st.floats(-1e5, -1.0),
     st.floats(1e-3, 0.2),
     st.floats(-2.0, 2.0),
-    st.integers(4, 12),
+    st.sampled_from(["{:.1f}", "{:.4f}", "{:.9f}", "{:.3e}", "{:.9e}", "{:g}"]),
     st.floats(10.0, 1e4),
     st.floats(1e-3, 0.5),
 )
-def test_the_printed_result_is_judged_as_the_recorded_one(value, rtol, share, digits, other, step):
+def test_the_printed_result_is_judged_as_the_recorded_one(value, rtol, share, form, other, step):
     tol = rtol * abs(value)
     assume(abs(abs(share) - 1) > 1e-3)
     moved = value + share * tol
@@ -161,14 +181,16 @@ def test_the_printed_result_is_judged_as_the_recorded_one(value, rtol, share, di
     def show(factor):
         def text(v):
             return printed(
-                f"{v:.{digits}g} eV, {other * factor:.9g} K, 0.1234567 0.7654321 0.5555555"
+                f"{form.format(v)} eV, {other * factor:.9g} K, 0.1234567 0.7654321 0.5555555"
             )
 
         return text
 
+    short = [len(form.format(v).strip("-0.")) < 3 for v in (moved, value)]  # a count, by its looks
+    assume(form != "{:g}" or not all(short))
     cell = judged(moved, value, show(1.0), tol=tol)
     assert (cell.status == "different") <= (abs(share) > 1)
-    if abs(share) > 1.1:
+    if abs(share) > 1.1 and form.format(moved) != form.format(value):
         assert cell.status == "different"
     assume(abs(other * (1 + step) - moved) > 0.1 and abs(other - value) > 0.1)
     assert judged(moved, value, (show(1 + step), show(1.0)), tol=tol).status == "different"

@@ -19,7 +19,7 @@ from beambook.recipe._cells import Cell
 from beambook.recipe._numbers import Number
 from beambook.recipe._tally import Tally, Tolerance, relative
 
-__all__ = ["Stated", "of_error", "own_tolerance", "shown_by", "stated_by"]
+__all__ = ["MOST", "Stated", "of_error", "own_tolerance", "shown_by", "stated_by"]
 
 MOST = 100  # numbers of one result that are sought in texts
 LARGEST = 1e300  # integers beyond this are no floats
@@ -49,11 +49,21 @@ class Stated:
 
     def shown(self, a: Number, b: Number) -> bool:
         """Whether `a` prints what was recorded here, and `b` what the reference recorded."""
-        return _prints(a, self.value) and _prints(b, self.reference)
+        digits = max(a.digits, b.digits)  # %g writes 49 995 as 5e+04
+        enough = digits >= (WHOLE_DIGITS if a.whole or b.whole else DIGITS)
+        return all(
+            number.value == recorded or (enough and _rounds_to(number, recorded))
+            for number, recorded in ((a, self.value), (b, self.reference))
+        )
+
+    @property
+    def agrees(self) -> bool:
+        """Whether the recorded numbers differ by no more than their author allows."""
+        return self.tolerance.near(self.value, self.reference)
 
     def compare(self, a: Number, b: Number, tally: Tally, where: str) -> None:
         """Judge the recorded numbers, which are known better than the printed ones."""
-        if self.tolerance.near(self.value, self.reference):
+        if self.agrees:
             tally.within(relative(a.value, b.value), noise=0.0)  # a tolerance shows no noise
             note = f"{b.value:.12g} is the recorded {self.name!r}: its tolerance holds"
             note = f"{note} ({self.tolerance})"
@@ -65,12 +75,9 @@ class Stated:
         tally.differ(place, *numbers, relative=change, tolerance=self.tolerance)
 
 
-def _prints(number: Number, recorded: float) -> bool:
-    if number.value == recorded:
-        return True
-    enough = WHOLE_DIGITS if number.whole else DIGITS
+def _rounds_to(number: Number, recorded: float) -> bool:
     half = HALF * number.unit
-    return number.digits >= enough and recorded - half <= number.value <= recorded + half
+    return recorded - half <= number.value <= recorded + half
 
 
 def shown_by(stated: Iterable[Stated], a: Number, b: Number) -> Stated | None:

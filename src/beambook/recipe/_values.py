@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
-from base64 import b64decode
+from base64 import b64decode, b64encode
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from beambook.recipe._arrays import compare_arrays
+from beambook.recipe._arrays import Packed, compare_arrays
+from beambook.recipe._numbers import Number
 from beambook.recipe._record import show
-from beambook.recipe._stated import of_error, own_tolerance
+from beambook.recipe._stated import MOST, of_error, own_tolerance
 from beambook.recipe._tally import Tally, Tolerance
 from beambook.recipe._text import Context, compare_texts
 
@@ -114,9 +115,28 @@ def compare_shown_arrays(
             tally.differ(where, *("there" if name in d else "missing" for d in (mine, theirs)))
         else:
             tally.word(f"{where}: axes", mine[name].get("dims"), theirs[name].get("dims"))
-            compare_arrays(mine[name], theirs[name], tally, context.tolerance, where)
+            known = _with_results(mine[name], theirs[name], tally, context, where)
+            compare_arrays(known, theirs[name], tally, context.tolerance, where)
     notes, expected = ("\n".join(d.get("attrs", ())) for d in (value, reference))
     compare_texts(notes, expected, tally, context, where="attributes")
+
+
+def _with_results(
+    value: Document, reference: Document, tally: Tally, context: Context, where: str
+) -> Document:
+    """The array with the reference's numbers where both show a recorded result that agrees."""
+    a, b = Packed(value), Packed(reference)
+    if not (context.stated and a.whole and b.whole and a.shape == b.shape):
+        return value
+    numbers, theirs = a.values.copy(), b.values
+    finite = np.isfinite(numbers) & np.isfinite(theirs)
+    for i in np.flatnonzero(finite & (numbers != theirs)) if len(theirs) <= MOST else ():
+        one, two = (Number.read(repr(float(each[i]))) for each in (numbers, theirs))
+        result = context.result(one, two)
+        if result is not None and result.agrees:
+            result.compare(one, two, tally, where)
+            numbers[i] = theirs[i]
+    return {**value, "f8": b64encode(numbers.astype("<f8").tobytes()).decode(), "crc": None}
 
 
 _PASSING = {
