@@ -48,7 +48,7 @@ MEANINGS = {
     "error": "The cell stopped with an error that the published notebook has not.",
     "missing software": "The cell needs software that is not there.",
     "not verified": "Nobody can say: it could not be executed to its end, or not be compared.",
-    "not reached": "The cell was not executed, because something before it failed.",
+    "not reached": "The cell was not executed: something before it failed, or it was stopped.",
     "not comparable": "There is nothing in it that can be compared.",
     "no output": "The cell was executed; it shows nothing, neither then nor now.",
 }

@@ -194,7 +194,6 @@ class Verification(Described):
         """The answer, the first cause, the claims, and each cell that did not come out."""
         facts = {
             "answer": self.status,
-            "authors": ", ".join(self.imprint.authors),
             "cause": self.cause,
             "software": "; ".join(_software(leg) for leg in self.legs),
             "cells": "; ".join(_cells(leg, alone=len(self.legs) == 1) for leg in self.legs),
