@@ -180,6 +180,10 @@ def test_run_report_show_and_compare(beambook, notebook):
 
     assert "done" in beambook("show", name).out
     assert name in beambook("show", "newest").out
+    assert f"beambook show executions/{name}" in beambook().out
+    nothing = beambook("show", "/no/such/place")
+    assert nothing.code == 2
+    assert "Nothing is called '/no/such/place'" in nothing.err
     written = beambook("report", name).out
     assert written == f"Wrote executions/{name}/report.html\n"
     assert Path(f"executions/{name}/report.html").is_file()

@@ -74,6 +74,7 @@ def test_what_was_stopped_has_a_report_too(beambook, toys, tmp_path):
     (hint,) = [line for line in err.splitlines() if "beambook report" in line]
     name = hint.split()[3]
     assert "killed (stopped by" in beambook("show", name).out
+    assert f"Performance {name}" in beambook("show", "newest").out
     assert beambook("report", name).code == 0
     page = (tmp_path / "executions" / name / "report.html").read_text()
     assert "1 of 2 parts done" in page

@@ -14,6 +14,7 @@ import click
 
 from beambook import __version__
 from beambook.card import Card
+from beambook.cli._records import records
 from beambook.cli._signals import Ending, unwinding
 from beambook.errors import BeambookError, close_names
 
@@ -106,16 +107,16 @@ def here() -> Card:
     """Where you are, and what to try."""
     roots = [r for r in os.environ.get("BEAMBOOK_DATA", "").split(os.pathsep) if r]
     folder = Path("executions")
-    executions = sorted(folder.glob("*/execution.json"), key=lambda f: f.stat().st_mtime)
+    executed = [path.relative_to(folder).parts[0] for path in records(folder)]
     facts = {
         "version": __version__,
         "folder": str(Path.cwd()),
         "data": ", ".join(roots) if roots else "$BEAMBOOK_DATA is not set",
-        "executions": str(len(executions)) + (" in executions/" if executions else " here"),
+        "executions": str(len(executed)) + (" in executions/" if executed else " here"),
     }
-    if executions:
-        facts["newest"] = executions[-1].parent.name
-        hints = [f"beambook report {executions[-1].parent.name} --pdf"]
+    if executed:
+        facts["newest"] = executed[-1]
+        hints = [f"beambook show {folder / executed[-1]}"]
     else:
         hints = ["beambook demo        a proposal, a spectrum and a report in a minute"]
     if roots:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +10,7 @@ import click
 
 from beambook.card import Described
 from beambook.cli._proposal import ProposalFolders, find_proposals
+from beambook.cli._records import EXECUTION, FOLDER, PIPELINE, records
 from beambook.errors import RunNotFound
 from beambook.recipe import Execution, Performance, Recipe
 
@@ -30,8 +30,6 @@ __all__ = [
 
 EXECUTIONS = Path("executions")
 NEWEST = "newest"
-PIPELINE = "pipeline.json"
-FOLDER = Path("executions", "folder.json")
 _PROPOSAL = re.compile(r"p?(\d{1,6})$")
 _RUN = re.compile(r"r?(\d{1,4})$")
 _FOLDER = re.compile(r"p\d{6}$")
@@ -63,34 +61,35 @@ def find_run(words: tuple[str, ...]) -> tuple[Run, tuple[str, ...]]:
 def find_execution(name: str, *, root: Path = EXECUTIONS) -> Execution:
     """The execution with this id (or the start of it), ``newest``, or with this folder."""
     path = Path(name)
-    if (path / "execution.json").is_file():
+    if (path / EXECUTION).is_file():
         return Execution.load(path)
-    if name == NEWEST and (records := list(root.glob("*/execution.json"))):
-        return Execution.load(max(records, key=lambda record: record.stat().st_mtime).parent)
+    if name == NEWEST and (found := records(root, EXECUTION)):
+        return Execution.load(found[-1].parent)
     return Execution.load(name, root=root)
 
 
 def find_executed(name: str, *, root: Path = EXECUTIONS) -> Path:
     """The folder of the execution with this id, of the folder that was executed, or the newest."""
-    start = "" if name == NEWEST else glob.escape(name)
-    records = [*root.glob(f"{start}*/{FOLDER}")]
     if name == NEWEST:
-        records += root.glob("*/execution.json")
-        records = sorted(records, key=lambda record: record.stat().st_mtime)[-1:]
-    if len(records) == 1:
-        return root / records[0].relative_to(root).parts[0]
+        found = records(root, EXECUTION, FOLDER)[-1:]
+    else:
+        found = records(root, FOLDER, begin=name)
+    if len(found) == 1:
+        return root / found[0].relative_to(root).parts[0]
     return find_execution(name, root=root).path
 
 
 def find_performed(name: str, *, root: Path = EXECUTIONS) -> Execution | Performance:
-    """The execution or the performance of a pipeline with this id, or with this folder."""
+    """The execution or the performance of a pipeline with this id, ``newest``, or this folder."""
+    if name == NEWEST and (found := records(root, EXECUTION, PIPELINE)):
+        name = str(found[-1].parent)
     folder = next((f for f in (Path(name), root / name) if (f / PIPELINE).is_file()), None)
     if folder is not None:
         return Performance.load(folder)
     try:
         return find_execution(name, root=root)
     except RunNotFound:
-        if any(root.glob(f"{glob.escape(name)}*/{PIPELINE}")):
+        if records(root, PIPELINE, begin=name):
             return Performance.load(name, root=root)
         raise
 
@@ -98,8 +97,10 @@ def find_performed(name: str, *, root: Path = EXECUTIONS) -> Execution | Perform
 def find_thing(words: tuple[str, ...]) -> tuple[Described, tuple[str, ...]]:
     """Whatever the words name: a proposal, run, file, notebook, recipe, execution or pipeline."""
     first, rest = words[0], words[1:]
+    if first == NEWEST and (found := records(EXECUTIONS)):
+        first = str(EXECUTIONS / found[-1].relative_to(EXECUTIONS).parts[0])
     path = Path(first)
-    if (path / "execution.json").is_file() or (path / PIPELINE).is_file():
+    if (path / EXECUTION).is_file() or (path / PIPELINE).is_file():
         return find_performed(first), rest
     if (path / FOLDER).is_file():
         return _executed_folder(path), rest
@@ -110,19 +111,24 @@ def find_thing(words: tuple[str, ...]) -> tuple[Described, tuple[str, ...]]:
     if path.suffix == ".ipynb" or (not path.exists() and _is_recipe(first)):
         return find_recipe(first), rest
     if not path.exists() and not _PROPOSAL.match(first):
-        try:
-            return find_performed(first), rest
-        except RunNotFound:
-            if any(EXECUTIONS.glob(f"{glob.escape(first)}*/execution.json")):
-                raise  # several begin so
-            recipes = ", ".join(recipe.name for recipe in all_recipes())
-            raise RunNotFound(
-                f"Nothing is called {first!r}",
-                hint=f"It is no file, no execution in {EXECUTIONS}/ and no recipe ({recipes})",
-            ) from None
+        return _by_id(first), rest
     if not rest and (folders := find_proposals(first)):
         return ProposalFolders(folders), rest
     return find_run(words)
+
+
+def _by_id(name: str) -> Execution | Performance:
+    """What was executed under this id; or the words that no thing has this name."""
+    try:
+        return find_performed(name)
+    except RunNotFound:
+        if records(EXECUTIONS, EXECUTION, begin=name):
+            raise  # several begin so
+        recipes = ", ".join(recipe.name for recipe in all_recipes())
+        raise RunNotFound(
+            f"Nothing is called {name!r}",
+            hint=f"It is no file, no execution in {EXECUTIONS}/ and no recipe ({recipes})",
+        ) from None
 
 
 def _environment(path: Path) -> Described:
