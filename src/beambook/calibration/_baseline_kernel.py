@@ -19,7 +19,7 @@ from beambook.machine_code import compiled
 __all__ = ["shift_frames"]
 
 LOWEST, HIGHEST, WIDTH = -4000.0, 50.0, 2.0  # ADU, of the histogram
-BINS = 2025
+BINS = int((HIGHEST - LOWEST) / WIDTH)
 SIGNIFICANT = 0.02  # of the good pixels of an ASIC, for a peak to be one
 FEWEST = 64  # pixels that a level is found by
 FEWEST_ASICS = 2  # that have a level: one alone may be off for reasons of its own
