@@ -32,6 +32,8 @@ def test_verify_answers_and_names_every_file_it_wrote(beambook, tmp_path):
     assert {"verdict.json", "verdict.txt", "notebook.ipynb"} <= {f.split("/")[-1] for f in written}
     (page,) = [line for line in answer.out.splitlines() if line.startswith("See ")]
     assert (tmp_path / page.removeprefix("See ")).name == "verdict.html"
+    shown = beambook("show", (tmp_path / page.removeprefix("See ")).parent).out
+    assert shown.strip() in answer.out
     assert answer.err == ""
 
 

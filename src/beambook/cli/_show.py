@@ -23,11 +23,11 @@ ROWS = 500  # of each table; --json has them all
 @click.argument("thing", nargs=-1, required=True)
 @click.option("--json", "as_json", is_flag=True, help="For machines.")
 def show(thing: tuple[str, ...], as_json: bool) -> int:
-    """Say what a proposal, run, file, notebook, recipe, execution or publication is.
+    """Say what a proposal, run, file, notebook, execution, publication or verdict is.
 
     Exit 2: there is no such thing, or a publication that is refused or was changed.
 
-    THING is a path, an execution's id, a recipe's name, or a proposal and a run:
+    THING is a path, an execution's id or newest, a recipe's name, or a proposal and a run:
 
     \b
       beambook show 900074               the runs of a proposal

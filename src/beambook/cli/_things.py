@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -95,19 +96,18 @@ def find_performed(name: str, *, root: Path = EXECUTIONS) -> Execution | Perform
 
 
 def find_thing(words: tuple[str, ...]) -> tuple[Described, tuple[str, ...]]:
-    """Whatever the words name: a proposal, run, file, notebook, recipe, execution or pipeline."""
+    """Whatever the words name: a proposal, run, file, notebook, recipe, execution, publication."""
     first, rest = words[0], words[1:]
     if first == NEWEST and (found := records(EXECUTIONS)):
         first = str(EXECUTIONS / found[-1].relative_to(EXECUTIONS).parts[0])
     path = Path(first)
     if (path / EXECUTION).is_file() or (path / PIPELINE).is_file():
         return find_performed(first), rest
-    if (path / FOLDER).is_file():
-        return _executed_folder(path), rest
-    if (path / "publication.json").is_file() or path.suffix == ".zip":
+    if path.suffix == ".zip":
         return _publication(path), rest
-    if (path / "environment.json").is_file():
-        return _environment(path), rest
+    for record, load in _FOLDERS.items():
+        if (path / record).is_file():
+            return load(path), rest
     if path.suffix == ".ipynb" or (not path.exists() and _is_recipe(first)):
         return find_recipe(first), rest
     if not path.exists() and not _PROPOSAL.match(first):
@@ -147,6 +147,21 @@ def _publication(path: Path) -> Described:
     from beambook.publication import Publication
 
     return Publication.open(path)
+
+
+def _verification(path: Path) -> Described:
+    from beambook.publication import Verification
+
+    return Verification.load(path)
+
+
+# What is in a folder tells what it is.
+_FOLDERS: Mapping[str, Callable[[Path], Described]] = {
+    FOLDER: _executed_folder,
+    "publication.json": _publication,
+    "environment.json": _environment,
+    "verdict.json": _verification,
+}
 
 
 def _is_recipe(name: str) -> bool:
