@@ -12,6 +12,7 @@ from beambook.calibration._common_mode_kernel import (
     STRIP,
     add_within,
     mean_of_asic,
+    sum_of_lanes,
     usable_values,
 )
 from beambook.machine_code import compiled
@@ -107,9 +108,8 @@ def _mean(values: Any, zeros: Any, sums: Any) -> Any:
         count[:] = 0
         for a in range(0, ASIC, LANES):
             add_within(values[asic, a : a + LANES], zeros, none, -far, far, total, count)
-        for i in range(LANES):
-            number += count[i]
-            level += total[i]
+        number += sum_of_lanes(count)
+        level += sum_of_lanes(total)
     return level / number if number > 0 else np.inf
 
 

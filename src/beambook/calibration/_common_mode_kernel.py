@@ -14,11 +14,11 @@ import numpy as np
 from beambook.machine_code import compiled
 
 __all__ = ["ASIC", "LANES", "STRIP", "add_within", "common_of_row", "mean_of_asic", "shift_asics",
-           "subtract", "subtract_row", "usable_values"]  # fmt: skip
+           "subtract", "subtract_row", "sum_of_lanes", "usable_values"]  # fmt: skip
 
 _SIDE, _LINE = 64, 128  # pixels of an ASIC; a line of two ASICs side by side
 ASIC, STRIP = _SIDE * _SIDE, _SIDE * _LINE  # pixels of one, and of these two
-LANES, _FOLDED = 256, 32  # places that sums are kept in; when they are added up
+LANES, _FOLDED = 1024, 32  # places that sums are kept in; when they are added up
 _NEVER_DARK = 0x7E967699  # bits of 1e38: finite, as it is multiplied with 0
 _INFINITY_BITS, _WITHOUT_SIGN = 0x7F800000, 0x7FFFFFFF
 
@@ -64,8 +64,8 @@ def subtract(what: Any, values: Any) -> None:
 
 
 @compiled(boundscheck=False)
-def _sum(lanes: Any) -> Any:
-    """Sum of sums, which are folded until one by one takes no time."""
+def sum_of_lanes(lanes: Any) -> Any:
+    """Sum of sums, which are folded (and lost) until one by one takes no time."""
     width = LANES
     while width > _FOLDED:
         width //= 2
@@ -93,7 +93,7 @@ def mean_of_asic(values: Any, means: Any, start: Any, common: Any, rounds: Any, 
         for a in range(0, ASIC, LANES):
             b = a + LANES
             add_within(values[a:b], means[a:b], mean, low, high, total, count)
-        found, level = _sum(count), _sum(total)
+        found, level = sum_of_lanes(count), sum_of_lanes(total)
         if found <= fraction * ASIC or found == 0:
             return mean
         mean += np.float32(level / found)
