@@ -168,10 +168,12 @@ def error(name, value, *trace):
         (error("FileNotFoundError", "[Errno 2] No such file or directory: 'd.csv'"),
          "error", "--data"),
         (error("URLError", "<urlopen error [Errno -3] Temporary failure>"), "error", "network"),
+        (error("ConnectionError", "HTTPSConnectionPool(host='example.org'): " + "again " * 99),
+         "error", "… (it needs the network, which a verification does not have)"),
         (error("OSError", "[Errno 30] Read-only file system: '/x'"), "error", "outside"),
         (error("KeyError", "'edge'"), "error", "raised KeyError: 'edge'"),
     ],
-    ids=range(9),
+    ids=range(10),
 )  # fmt: skip
 def test_errors_are_told_apart(tmp_path, raised, status, said):
     cell = new_code_cell("f()", outputs=[new_output("stream", text="1\n")], execution_count=1)

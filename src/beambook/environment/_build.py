@@ -112,7 +112,8 @@ class Builder:
         except subprocess.TimeoutExpired as error:
             raise EnvironmentProblem(f"Cannot {what} within {PATIENCE_S:.0f} s") from error
         if done.returncode:
-            raise EnvironmentProblem(f"Cannot {what}: {told(done.stderr)}")
+            why = told(done.stderr).partition(" hint: ")[0]  # to whoever writes the package
+            raise EnvironmentProblem(f"Cannot {what}: {why}")
         return done.stdout
 
     def wheels(

@@ -50,6 +50,7 @@ _NO_COMMAND = re.compile(r"\b(?:ba|da|z)?sh: (?:line )?\d+: (\S+?): (?:command )
 _OF_PYTHON_2 = "of Python 2, which is not here"
 _NO_PROGRAM = re.compile(r"No such file or directory: '([\w.+-]+)'$")
 WHAT_MOST = 300
+ERROR_MOST = 160  # of an error that is explained: libraries say the same thing several times
 SHOWN = 5
 _SEEN = {
     "wrote": "it wrote outside of its folder",
@@ -170,7 +171,7 @@ def _outcomes(
                 number=number,
                 heading=run.heading,
                 status=status,
-                what=plain(what)[:WHAT_MOST],
+                what=_cut(plain(what), WHAT_MOST),
                 evidence=cell.evidence if cell is not None else "",
                 claim=_is_claim(number, source, cell, claims),
                 said=_said(number, cell, claims),
@@ -237,7 +238,7 @@ def _error(cell: Mapping[str, Any]) -> tuple[CellStatus, str]:
         return "missing software", f"the program {program[1]!r} is not here ({line})"
     for pattern, why in _REASONS:
         if pattern.search(f"{name}: {value}"):
-            return "error", f"{line} ({why})"
+            return "error", f"{_cut(line, ERROR_MOST)} ({why})"
     return "error", line
 
 
@@ -256,6 +257,11 @@ def _end(execution: Execution, cells: tuple[CellOutcome, ...]) -> str:
         known = any(cell.status in ("error", "missing software") for cell in cells)
         return "" if error is None or known else execution.error_line
     return execution.error_line
+
+
+def _cut(text: str, most: int) -> str:
+    """At most so many letters, and a sign where there were more."""
+    return text if len(text) <= most else f"{text[: most - 2].rstrip()} …"
 
 
 def plain(text: str) -> str:
