@@ -173,6 +173,8 @@ def test_what_was_changed_since_it_was_sealed_is_listed(tmp_path):
     assert "It is not what was sealed" in page.text
     assert "work/f0.csv" in page.text
     assert "20 more files left out" in page.text
+    assert "nothing is known about their results" in page.text
+    assert "has executed them" not in page.text
 
 
 def test_two_legs_stand_side_by_side_with_the_sentence_that_explains_them(tmp_path):
@@ -191,6 +193,7 @@ def test_two_legs_stand_side_by_side_with_the_sentence_that_explains_them(tmp_pa
         assert "newest software" in text
         assert "numpy 2.1.0 → 3.0.0" in text
     assert "8334.000 ± 0.250 eV" in page.text
+    assert "has executed them again from the beginning" in page.text
 
 
 def test_without_a_sandbox_the_page_says_what_was_not_prevented(tmp_path):

@@ -28,8 +28,16 @@ __all__ = ["compose"]
 
 ABOUT = (
     "Notebooks are documents that hold computer code, its results and the text between them. "
-    "Here they were executed again from the beginning, by a program (beambook {version}), and what "
-    "came out was compared with what was published. This page says whether it is the same."
+    "A program (beambook {version}) {done}"
+)
+EXECUTED = (
+    "has executed them again from the beginning and compared what came out with what was "
+    "published. This page says whether it is the same."
+)
+NOT_EXECUTED = (
+    "executes them again, if they and what they need can be had as published, and compares "
+    "what comes out. Here it could not, and nothing is known about their results: this page says "
+    "why."
 )
 
 
@@ -51,12 +59,17 @@ def compose(of: Verified) -> Page:
         status=of.status,
         headline=STOPPED if of.stopped and of.status == "not verified" else HEADLINES[of.status],
         lead=list(_lead(of, found)),
-        about=ABOUT.format(version=__version__),
+        about=_about(executed=any(leg.notebooks for leg in of.legs)),
         blocks=blocks,
         date=of.date,
         version=__version__,
         byline=list(byline(of)),
     )
+
+
+def _about(*, executed: bool) -> str:
+    """For people who do not know what this page is about."""
+    return ABOUT.format(version=__version__, done=EXECUTED if executed else NOT_EXECUTED)
 
 
 def _claimed(legs: Sequence[Leg]) -> Iterator[Claimed]:
