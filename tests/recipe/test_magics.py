@@ -87,7 +87,9 @@ def test_nothing_else_of_slurm_can_be_run(shell, line):
         shell.run_line_magic("slurm", line)
 
 
-@pytest.mark.parametrize("cell", ["%slurm scancel 1", "%slurm", "%%execute --wiht a\n1"])
+@pytest.mark.parametrize(
+    "cell", ["%slurm scancel 1", "%slurm", "%slurm squeue 'x", "%%execute --wiht a\n1"]
+)
 def test_a_mistake_is_one_line_in_the_notebook(shell, capsys, cell):
     assert isinstance(shell.run_cell(cell).error_in_exec, ParameterError)
     (line,) = capsys.readouterr().out.strip().splitlines()

@@ -84,7 +84,7 @@ def slurm(line: str) -> Any:
         If the command is not there, refuses or does not answer.
     """
     with _in_one_line():
-        name, *words = shlex.split(line) or [""]
+        name, *words = _split(line) or [""]
         if name not in COMMANDS:
             close = close_names(name, COMMANDS) or list(COMMANDS)
             asked = f"not {name!r}" if name else "such as %slurm squeue --me"
@@ -94,6 +94,13 @@ def slurm(line: str) -> Any:
         own = any(OWN_FORMAT.match(f"{name} {word}") for word in words)
         text = _asked([name, *words, *(() if own else COMMANDS[name])])
         return text if own else _table(name, text)
+
+
+def _split(line: str) -> list[str]:
+    try:
+        return shlex.split(line)
+    except ValueError as error:  # a quote that is not closed
+        raise ParameterError(f"{line!r} cannot be read: {str(error).lower()}") from None
 
 
 @contextmanager
@@ -156,7 +163,7 @@ class _Cell:
     def __call__(self, line: str, cell: str) -> None:
         """Execute, show the outputs and a card; a failure ends the cell with its error."""
         with _in_one_line():
-            asked = _words().parse_args(shlex.split(line))
+            asked = _words().parse_args(_split(line))
             names = [name.strip() for name in asked.given.split(",") if name.strip()]
             values = _values(names, self._shell.user_ns)
             path = write_cell(cell, values, name=asked.name, folder=Path(asked.into, "cells"))
