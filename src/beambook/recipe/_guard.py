@@ -35,8 +35,11 @@ def main(parent: int, report: str, command: list[str]) -> None:
     child = os.fork()
     if child == 0:
         _become(command)
-    status, peak = _wait(child)
+    status = _wait(child)
     left = _end_all()
+    # Not that of the child's own end: bubblewrap's outer half ends before it has waited for the
+    # inner one, which had waited for the kernel.
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
     if os.getppid() != parent:  # nobody is there to read a report, or to clear up
         shutil.rmtree(os.path.dirname(report), ignore_errors=True)
         return
@@ -60,15 +63,15 @@ def _become(command: list[str]) -> None:
         os._exit(127)
 
 
-def _wait(child: int) -> tuple[int, int]:
-    """The child's wait status and highest memory, after its end or when we have to end it."""
+def _wait(child: int) -> int:
+    """The child's wait status, after its end or when we have to end it."""
     while True:
         if signal.sigwait(HEARD) != signal.SIGCHLD:
             os.kill(child, signal.SIGKILL)
         while True:
-            pid, status, usage = os.wait4(-1, os.WNOHANG)
+            pid, status = os.waitpid(-1, os.WNOHANG)
             if pid == child:
-                return status, usage.ru_maxrss * 1024
+                return status
             if pid == 0:
                 break
 
