@@ -27,7 +27,7 @@ test: .venv/.ready system
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest -n logical --maxprocesses 4 --dist loadfile
+	$(BIN)/pytest -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 # What the tests use of the system: a real Slurm, started by them without root, and
 # sandboxes and images of frozen software. Only the packages need root; where they are

@@ -18,6 +18,12 @@ settings.load_profile("gate" if os.environ.get("CI") else "developer")
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@pytest.hookimpl(trylast=True)  # after the tests were put into a random order
+def pytest_collection_modifyitems(items):
+    """Begin with the file that lasts longest: the others go on beside it."""
+    items.sort(key=lambda item: "test_their_tests" not in item.nodeid)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _index_elsewhere(tmp_path_factory):
     """Indexes of runs do not go to the developer's own folder."""
