@@ -23,7 +23,7 @@ from beambook.environment._recreate.slot import Slot
 from beambook.environment._write import write_lock
 from beambook.errors import EnvironmentProblem
 
-from .conftest import Index, make_venv, serving, sha256
+from .conftest import Index, make_venv, serving, sha256, wheel
 
 HERE = ".".join(map(str, sys.version_info[:2]))
 
@@ -221,6 +221,42 @@ def test_a_source_in_a_lock_is_built_where_it_can_change_nothing(hostile, tmp_pa
     assert made.notes == (f"{package.pin} was built from its source ({kind})",)
     assert says(made.python, f"import {package.name} as it; print(it.version)") == "1.0"
     assert not written.exists()
+
+
+def of_wheel(bare, folder: Path, files) -> Environment:
+    """A lock of somebody else with a wheel of these files."""
+    (folder / "e" / "wheels").mkdir(parents=True)
+    made = wheel(folder / "e" / "wheels", "evil", "1.0", files=files)
+    checksum = sha256(made)
+    own = {"sha256": checksum, "size": made.stat().st_size}
+    package = Package("evil", "1.0", (f"sha256:{checksum}",), "wheel", made.name, source=own)
+    environment = replace(bare, path=folder / "e", packages=(package,))
+    write_lock(environment, {})
+    return Environment.load(folder / "e")
+
+
+def test_nothing_of_a_wheel_is_executed_when_it_is_installed(bare, tmp_path):
+    """Neither what starts with Python, nor what it would find beside ``lib``."""
+    written = tmp_path / "written"
+    code = f"import os; open({str(written)!r}, 'w')\n"
+    names = ("compileall", "struct", "concurrent/__init__", "multiprocessing/__init__")
+    files = {f"evil-1.0.data/data/{name}.py": code for name in names}
+    files |= {"evil.pth": code, "sitecustomize.py": code}
+    made = recreate(of_wheel(bare, tmp_path, files), cache=tmp_path / "cache")
+    tree = made.python.parent.parent
+    assert (tree / "compileall.py").is_file()
+    assert list(tree.glob("lib/python*/site-packages/evil/__pycache__/*.pyc"))
+    assert not written.exists()
+
+
+@pytest.mark.parametrize("name", ["pyvenv.cfg", "bin/python", "bin/python3"])
+def test_no_wheel_decides_which_python_is_started(bare, tmp_path, name):
+    """The sandbox lets it read all that pyvenv.cfg names."""
+    secrets = tmp_path / "secrets"
+    files = {f"evil-1.0.data/data/{name}": f"home = {secrets}/bin\n"}
+    with pytest.raises(EnvironmentProblem, match=r"changes the pyvenv.cfg|reserved name"):
+        recreate(of_wheel(bare, tmp_path, files), cache=tmp_path / "cache")
+    assert [path.suffix for path in (tmp_path / "cache").iterdir()] == [".lock"]
 
 
 @pytest.mark.parametrize("how", ["no sandbox", "offline", "carried"])

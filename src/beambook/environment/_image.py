@@ -101,7 +101,7 @@ def _stage(here: Recreated, root: Path) -> None:
     for folder, _, _ in os.walk(root):
         os.chmod(folder, 0o755)  # noqa: S103 the cache's are read-only
     version = _copy_python(here.python.resolve(), root)
-    compile_bytecode(root / "bin" / "python", root, without="[/\\\\]site-packages[/\\\\]")
+    compile_bytecode(here.python.resolve(), root, without="[/\\\\]site-packages[/\\\\]")
     # for the site module: these packages, and none of the user's own folder
     (root / "pyvenv.cfg").write_text("include-system-site-packages = false\n", encoding="utf-8")
     label = {"format": 1, "digest": here.environment.digest, "python": version}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import tempfile
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
@@ -32,6 +33,15 @@ def make_venv(python: Path, into: Path) -> Path:
     return into / "bin" / "python"
 
 
+def start_of(python: Path) -> tuple[str, bytes]:
+    """What decides which Python a virtual environment starts: no package may change it.
+
+    A wheel can put files anywhere in its environment, and a sandbox lets a Python read the
+    folder that its ``pyvenv.cfg`` names.
+    """
+    return str(python.resolve()), (python.parent.parent / "pyvenv.cfg").read_bytes()
+
+
 def install(
     environment: Environment,
     python: Path,
@@ -58,8 +68,25 @@ def install(
     Raises
     ------
     EnvironmentProblem
-        When a package cannot be had, or is not what the lock says.
+        When a package cannot be had, is not what the lock says, or changes which Python starts.
     """
+    start = start_of(python)
+    done = _installed(environment, python, base, offline=offline, reporter=reporter)
+    if start_of(python) != start:
+        raise EnvironmentProblem(
+            "A package of the lock changes the pyvenv.cfg or the Python of its environment: refused"
+        )
+    return done
+
+
+def _installed(
+    environment: Environment,
+    python: Path,
+    base: Interpreter,
+    *,
+    offline: bool,
+    reporter: Reporter | None,
+) -> tuple[str, tuple[str, ...]]:
     wheels, packages = environment.wheels, installable(environment.packages)
     if wheels is not None and environment.complete:
         if damaged := environment.damaged():
@@ -108,17 +135,22 @@ def compile_bytecode(python: Path, tree: Path, *, without: str = NOT_IMPORTED) -
 
     The same packages give the same bytes anywhere: no path, no time of a source and no order
     of a set made by chance is in them. Python does not look at the sources then, which is as
-    well: they are read-only and checked. The environment's own start-up files (``.pth``) are
-    not executed (``-S``).
+    well: they are read-only and checked.
+
+    Nothing of the tree is executed: a package can put modules beside ``lib``, or a
+    ``pyvenv.cfg``, so `python` is the one that the tree was made of, and it works in a folder
+    that has nothing to import. Start-up files (``.pth``) are not looked at (``-S``).
     """
     command = [str(python), "-s", "-S", "-m", "compileall", "-qf", "-j", "0", "-x", without]
     options = ["--invalidation-mode", "unchecked-hash", "-d", "/environment/lib", "lib"]
     # what the compiler imports itself is not to be written as its import would
     env = {"PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1", "PATH": os.defpath}
-    # some packages hold files for other versions of Python, which do not compile
-    subprocess.run(  # noqa: S603 the interpreter just made
-        [*command, *options], cwd=tree, env=env, capture_output=True, check=False
-    )
+    with tempfile.TemporaryDirectory(prefix="beambook-compile-") as empty:
+        (Path(empty) / "lib").symlink_to((tree / "lib").absolute())
+        # some packages hold files for other versions of Python, which do not compile
+        subprocess.run(  # noqa: S603 an interpreter of this machine
+            [*command, *options], cwd=empty, env=env, capture_output=True, check=False
+        )
 
 
 def _sync(packages: Sequence[Package], python: Path, sources: Sequence[str | Path]) -> None:

@@ -140,7 +140,7 @@ class _Building:
         )
         self._tell(2)
         if self.compiled:
-            compile_bytecode(python, tree)
+            compile_bytecode(base.path, tree)
         self._tell(3)
         real = base.path.resolve()
         return {
