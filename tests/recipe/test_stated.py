@@ -20,8 +20,8 @@ FORMS = {
 }
 
 
-def recorded(value, **options):
-    data = {RESULT: encode("edge", value, **options), "text/plain": f"edge = {value}"}
+def recorded(value, *, name="edge", **options):
+    data = {RESULT: encode(name, value, **options), "text/plain": f"{name} = {value}"}
     return new_output("display_data", data=data)
 
 
@@ -138,7 +138,66 @@ def test_a_count_that_looks_like_a_rounded_result_is_a_count():
         return printed(f"{value:.0f} peaks")
 
     assert judged(2.4, 2.6, show, tol=0.5).status == "different"
-    assert judged(2, 3, show, tol=1).status == "within tolerance"  # recorded as it is printed
+
+
+def array(value):
+    made = {VALUES: {"arrays": {"": pack_one(np.asarray(value), 100)}, "version": 1}}
+    return new_output("display_data", data=made)
+
+
+def bare(value):
+    return new_output("display_data", data={"text/plain": str(value)})
+
+
+def one_row(name, *, kind=float):
+    def shown(value):
+        row = {name: kind(value), "n": 1.5}
+        schema = {"fields": [{"name": each, "type": "number"} for each in row]}
+        data = {TABLE: {"schema": schema, "data": [row], "beambook": {"rows": 1}}}
+        return new_output("display_data", data=data | {"text/plain": str(row)})
+
+    return shown
+
+
+@pytest.mark.parametrize(
+    ("shown", "status"),
+    [
+        (lambda v: printed(f"{v} peaks"), "within tolerance"),
+        (lambda v: printed(f"The number of peaks that were found is {v}"), "within tolerance"),
+        (bare, "within tolerance"),
+        (lambda v: bare(f"np.int64({v})"), "within tolerance"),
+        (array, "within tolerance"),
+        (one_row("peaks", kind=int), "within tolerance"),
+        (one_row("peaks"), "within tolerance"),
+        (lambda v: printed(f"{v} bad pixels"), "different"),
+        (lambda v: printed(f"peaks: {v}, files: {v}"), "different"),
+        (lambda v: bare(f"[{v} 5 7]"), "different"),
+        (lambda v: array([v, 5, 7]), "different"),
+        (lambda v: array([v, 5.5, 7]), "different"),
+        (one_row("lag", kind=int), "different"),
+        (one_row("lag"), "different"),
+    ],
+    ids=range(14),
+)
+def test_a_small_count_is_the_recorded_one_where_its_name_says_so(shown, status):
+    """A two that became a three is in many places; nobody said that one bad pixel more is fine."""
+    a, b = (notebook(recorded(v, name="n_peaks", tol=1), shown(v)) for v in (2, 3))
+    assert compare(a, b).cells[1].status == status
+
+
+def test_numbers_of_a_list_or_dict_are_those_of_the_same_place():
+    def made(value, text):
+        return notebook(recorded(value, tol=4), printed(text))
+
+    a, b = {"b": 100.31, "a": 100.02}, {"a": 100.0, "b": 100.3}
+    assert compare(made(a, "a 100.02"), made(b, "a 100.00")).status == "within tolerance"
+    assert compare(made(a, "a 100.31"), made(b, "a 100.00")).cells[1].status == "different"
+    a, b = [float("nan"), 5.25, 8.5], [float("nan"), 5.5, 8.5]
+    assert compare(made(a, "5.25"), made(b, "5.50")).status == "within tolerance"
+    for values in (list, np.array):
+        a, b = (list(range(10, 60)), list(range(11, 61)))
+        found = compare(made(values(a), "run 41"), made(values(b), "run 42"))
+        assert found.cells[1].status == "different"
 
 
 def test_two_results_of_one_value_keep_the_stricter_tolerance():

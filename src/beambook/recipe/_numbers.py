@@ -60,6 +60,18 @@ class Number:
         power = int(exponent or 0) - len(decimals)
         return cls(float(text), float(f"1e{power}"), digits)
 
+    @classmethod
+    def of(cls, value: float) -> Number:
+        """`value` as it would be printed in full; 3.0 is whole, for it may count something.
+
+        Examples
+        --------
+        >>> Number.of(3.0).whole, Number.of(3.25).digits
+        (True, 3)
+        """
+        text = repr(value if isinstance(value, int) else float(value))
+        return cls.read(text.removesuffix(".0"))
+
 
 def compare_numbers(
     a: Number,

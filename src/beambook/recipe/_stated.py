@@ -3,14 +3,16 @@
 An author who records ``edge`` with a tolerance of 0.5 eV, and prints it as well, has said once how
 well it is known. A printed number counts as the result only where both notebooks show, to their
 printed digits, what they themselves recorded: a number that somebody changed in a text alone, or
-that only happens to be near, is compared as any other.
+that only happens to be near, is compared as any other. Small whole numbers are alike too often:
+they count where the result's name stands beside them, or nothing else does.
 """
 
 from __future__ import annotations
 
+import re
 from base64 import b64decode
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -19,7 +21,7 @@ from beambook.recipe._cells import Cell
 from beambook.recipe._numbers import Number
 from beambook.recipe._tally import Tally, Tolerance, relative
 
-__all__ = ["MOST", "Stated", "of_error", "own_tolerance", "shown_by", "stated_by"]
+__all__ = ["MOST", "Stated", "of_error", "own_tolerance", "shown_by", "stated_by", "words_of"]
 
 MOST = 100  # numbers of one result that are sought in texts
 LARGEST = 1e300  # integers beyond this are no floats
@@ -40,21 +42,36 @@ class Stated:
     value, reference : float or int
     tolerance : Tolerance
         The author's own.
+    count : int
+        Numbers of the result that this is one of.
+    words : frozenset of str
+        Of its name.
     """
 
     name: str
     value: float
     reference: float
     tolerance: Tolerance
+    count: int = 1
+    words: frozenset[str] = field(init=False, compare=False)
 
-    def shown(self, a: Number, b: Number) -> bool:
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "words", words_of(self.name))
+
+    def shown(self, a: Number, b: Number, beside: frozenset[str] | int) -> bool:
         """Whether `a` prints what was recorded here, and `b` what the reference recorded."""
         digits = max(a.digits, b.digits)  # %g writes 49 995 as 5e+04
-        enough = digits >= (WHOLE_DIGITS if a.whole or b.whole else DIGITS)
+        whole = a.whole or b.whole
+        enough = digits >= (WHOLE_DIGITS if whole else DIGITS)
         return all(
             number.value == recorded or (enough and _rounds_to(number, recorded))
             for number, recorded in ((a, self.value), (b, self.reference))
-        )
+        ) and (enough or not whole or self._named(beside))
+
+    def _named(self, beside: frozenset[str] | int) -> bool:
+        if isinstance(beside, int):
+            return beside == self.count
+        return bool(beside & self.words)
 
     @property
     def agrees(self) -> bool:
@@ -80,9 +97,32 @@ def _rounds_to(number: Number, recorded: float) -> bool:
     return recorded - half <= number.value <= recorded + half
 
 
-def shown_by(stated: Iterable[Stated], a: Number, b: Number) -> Stated | None:
-    """The recorded result that `a` and `b` print, the strictest of several; None: it is none."""
-    found = (each for each in stated if each.shown(a, b))
+def words_of(text: str) -> frozenset[str]:
+    """The words of a text, by which a result's name is known again.
+
+    Examples
+    --------
+    >>> sorted(words_of("n_peaks = 3 Peak(s)"))
+    ['n', 'peak']
+    """
+    found = (word.removesuffix("s") for word in re.findall(r"[^\W\d_]+", text.lower()))
+    return frozenset(filter(None, found))
+
+
+def shown_by(
+    stated: Iterable[Stated], a: Number, b: Number, beside: frozenset[str] | int
+) -> Stated | None:
+    """The recorded result that two numbers print, the strictest of several.
+
+    Parameters
+    ----------
+    stated : iterable of Stated
+    a, b : Number
+        The value and the reference.
+    beside : frozenset of str, or int
+        The words beside the numbers; where there are none, how many numbers are shown together.
+    """
+    found = (each for each in stated if each.shown(a, b, beside))
     return min(found, key=lambda s: s.tolerance.allowed(s.value, s.reference), default=None)
 
 
@@ -114,38 +154,39 @@ def _numbers(name: str, value: Document, reference: Document) -> Iterator[Stated
     try:
         tolerance = own_tolerance(reference) or own_tolerance(value)
         both = [
-            (list(_flat(d.get("value"))), list(_flat(d.get("error")))) for d in (value, reference)
+            (dict(_flat(d.get("value"), name)), dict(_flat(d.get("error"), f"{name}: error")))
+            for d in (value, reference)
         ]
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
         return  # damaged, which is said where the result itself is compared
     if tolerance is None:
         return
     (values, errors), (references, of_references) = both
-    yield from _pairs(name, values, references, tolerance)
-    yield from _pairs(f"{name}: error", errors, of_references, of_error(tolerance))
+    yield from _pairs(values, references, tolerance)
+    yield from _pairs(errors, of_references, of_error(tolerance))
 
 
 def _pairs(
-    name: str, values: list[float], references: list[float], tolerance: Tolerance
+    values: Mapping[str, float], references: Mapping[str, float], tolerance: Tolerance
 ) -> Iterator[Stated]:
-    if len(values) == len(references) <= MOST:
-        for a, b in zip(values, references, strict=True):
-            yield Stated(name, a, b, tolerance)
+    if values.keys() == references.keys() and len(values) <= MOST:
+        for name, reference in references.items():
+            yield Stated(name, values[name], reference, tolerance, len(values))
 
 
-def _flat(value: Any) -> Iterator[float]:
-    """The numbers of a recorded value, in order."""
+def _flat(value: Any, name: str) -> Iterator[tuple[str, float]]:
+    """The numbers of a recorded value by their places in it."""
     if isinstance(value, Mapping):
         if value.get("type") == "array" and "f8" in value:
-            yield from np.frombuffer(b64decode(value["f8"]), "<f8").tolist()
+            yield from _flat(np.frombuffer(b64decode(value["f8"]), "<f8").tolist(), name)
         elif value.get("type") == "mapping":
-            for _, item in value["items"]:
-                yield from _flat(item)
+            for key, item in value["items"]:
+                yield from _flat(item, f"{name}[{key!r}]")
     elif isinstance(value, list):
-        for item in value:
-            yield from _flat(item)
+        for place, item in enumerate(value):
+            yield from _flat(item, f"{name}[{place}]")
     elif isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < LARGEST:
-        yield value
+        yield name, value
 
 
 def own_tolerance(result: Document) -> Tolerance | None:

@@ -12,6 +12,7 @@ from typing import Any
 from beambook.recipe._align import aligned, opcodes
 from beambook.recipe._arrays import compare_arrays
 from beambook.recipe._numbers import Number
+from beambook.recipe._stated import words_of
 from beambook.recipe._tally import Tally, Tolerance
 from beambook.recipe._text import Context, compare_texts
 from beambook.recipe._versions import MISSING
@@ -161,8 +162,8 @@ def _compare_cell(a: Any, b: Any, tally: Tally, context: Context, where: str) ->
 def _compare_number(a: float, b: float, tally: Tally, context: Context, where: str) -> None:
     """Within tolerance; that of a recorded result where the cells hold one."""
     if max(abs(a), abs(b)) < math.inf:
-        one, two = Number.read(repr(a)), Number.read(repr(b))
-        if (result := context.result(one, two)) is not None:
+        one, two = Number.of(a), Number.of(b)
+        if (result := context.result(one, two, words_of(where))) is not None:
             result.compare(one, two, tally, where)
             return
     tally.number(where, a, b, context.tolerance)

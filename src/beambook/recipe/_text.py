@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from beambook.recipe._align import opcodes
 from beambook.recipe._numbers import LONGEST, Number, compare_numbers
 from beambook.recipe._paths import PATH, RANDOM_NAME, placed, same_path
-from beambook.recipe._stated import Stated, shown_by
+from beambook.recipe._stated import Stated, shown_by, words_of
 from beambook.recipe._tally import Tally, Tolerance
 from beambook.recipe._versions import unversioned
 from beambook.recipe._volatile import scrub
@@ -23,6 +23,8 @@ from beambook.recipe._volatile import scrub
 __all__ = ["Context", "Token", "compare_texts", "tokens_of"]
 
 MANY_LINES = 3000
+BESIDE = 5  # tokens from a number to the words that are said of it
+BARE = ("np", "numpy", "array", "int32", "int64", "float32", "float64")  # words of a mere repr
 DAY = 86400
 MINUTES = 120  # s between a clock reading and the end of its execution
 NEAR = 36 * 3600.0  # s around an execution: whatever its time zone, its day is in there
@@ -88,10 +90,10 @@ class Context:
     coarse: bool = False
     stated: tuple[Stated, ...] = ()
 
-    def result(self, a: Number, b: Number) -> Stated | None:
+    def result(self, a: Number, b: Number, beside: frozenset[str] | int) -> Stated | None:
         """The recorded result that two numbers print; None where the usual tolerance does."""
         known_alike = self.coarse or self.tolerance.near(a.value, b.value)
-        return None if known_alike else shown_by(self.stated, a, b)
+        return None if known_alike else shown_by(self.stated, a, b, beside)
 
 
 @dataclass(frozen=True)
@@ -209,9 +211,10 @@ def _sorted_words(text: str) -> str:
 
 def _compare_tokens(pairs: Pairs, tally: Tally, context: Context, where: str) -> None:
     floor = 0.0 if context.coarse else _floor(pairs)
-    for a, b in pairs:
+    for i, (a, b) in enumerate(pairs):
         if a.kind == "number" and b.kind == "number":
-            _compare_number(a, b, tally, context, where, floor)
+            beside = _beside(pairs, i, where) if context.stated and a != b else 0
+            _compare_number(a, b, tally, context, where, floor, beside)
         elif a.text == b.text or a.kind in ("word", "mark", "rest"):
             tally.same()
         elif _agree(a, b, context):
@@ -220,13 +223,31 @@ def _compare_tokens(pairs: Pairs, tally: Tally, context: Context, where: str) ->
             tally.differ(where, a.text, b.text)
 
 
+def _beside(pairs: Pairs, place: int, where: str) -> frozenset[str] | int:
+    """The words around a number, and of its place in a table; of bare numbers, how many."""
+    near = pairs[max(0, place - BESIDE) : place + BESIDE + 1]
+    if words := words_of(" ".join([where, *_words(near)])):
+        return words
+    return 0 if any(_words(pairs)) else sum(b.kind == "number" for _, b in pairs)
+
+
+def _words(pairs: Pairs) -> Iterable[str]:
+    return (b.text for _, b in pairs if b.kind in ("word", "path") and b.text not in BARE)
+
+
 def _compare_number(
-    a: Token, b: Token, tally: Tally, context: Context, where: str, floor: float
+    a: Token,
+    b: Token,
+    tally: Tally,
+    context: Context,
+    where: str,
+    floor: float,
+    beside: frozenset[str] | int,
 ) -> None:
     one, two = Number.read(a.text), Number.read(b.text)
     if a.text != b.text and _epoch(one.value, two.value, context):
         tally.ignored += 1
-    elif (result := context.result(one, two)) is not None:
+    elif (result := context.result(one, two, beside)) is not None:
         result.compare(one, two, tally, where)
     else:
         compare_numbers(one, two, tally, context.tolerance, where, floor, coarse=context.coarse)

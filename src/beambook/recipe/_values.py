@@ -131,8 +131,8 @@ def _with_results(
     numbers, theirs = a.values.copy(), b.values
     finite = np.isfinite(numbers) & np.isfinite(theirs)
     for i in np.flatnonzero(finite & (numbers != theirs)) if len(theirs) <= MOST else ():
-        one, two = (Number.read(repr(float(each[i]))) for each in (numbers, theirs))
-        result = context.result(one, two)
+        one, two = (Number.of(each[i]) for each in (numbers, theirs))
+        result = context.result(one, two, numbers.size)
         if result is not None and result.agrees:
             result.compare(one, two, tally, where)
             numbers[i] = theirs[i]
