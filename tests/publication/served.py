@@ -62,6 +62,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.send_response(200)
         self.send_header("Connection", "close")
         self.end_headers()
+        self._without_end()
+
+    def _without_end(self):
         self.close_connection = True
         try:
             while not self.server.stopped.is_set():
@@ -78,6 +81,31 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def _togood(self, content):
         self._answer(302, b"", Location=self.path.replace("/togood/", "/good/"))
+
+    def _tolong(self, content):  # its own body does not end
+        self.send_response(302)
+        self.send_header("Location", self.path.replace("/tolong/", "/good/"))
+        self.end_headers()
+        self._without_end()
+
+    def _dripping(self, content):
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        for each in content:
+            self.wfile.write(bytes([each]))
+            if self.server.stopped.wait(0.02):
+                break
+
+    def _backwards(self, content):
+        self.wfile.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-5\r\n")
+        self._without_end()
+
+    def _faraway(self, content):
+        self._answer(206, content, Content_Range=f"bytes {'9' * 6000}-1/2")
+
+    def _coloured(self, content):
+        self.wfile.write(b"HTTP/1.1 404 \x1b[31mgone\x1b]0;x\x07\r\nContent-Length: 0\r\n\r\n")
 
     def _circle(self, content):
         self._answer(302, b"", Location=self.path)

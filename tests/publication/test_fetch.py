@@ -15,7 +15,7 @@ from beambook.events import Silent
 from beambook.publication._contents import DataFile, DataReference, build
 from beambook.publication._fetch.archive import Archives, doi_address
 from beambook.publication._fetch.cache import DataCache
-from beambook.publication._fetch.fetch import Fetcher
+from beambook.publication._fetch.fetch import Fetcher, asked_of
 from beambook.publication._fetch.web import ask, why_not_asked
 from beambook.publication._seal.data import as_piece
 from beambook.publication._verify.data import find_data
@@ -49,7 +49,7 @@ def left(fetcher):
     return [f.name for f in files.iterdir() if f.suffix != ".lock"] if files.is_dir() else []
 
 
-@pytest.mark.parametrize("how", ["good", "whole", "togood", "busy", "halting"])
+@pytest.mark.parametrize("how", ["good", "whole", "togood", "tolong", "busy", "halting", "faraway"])
 def test_what_is_there_is_had_and_kept(web, fetcher, how):
     reference = refer(web.url(how, "raw/run%20487.h5"))
     assert fetcher.kept(reference) is None
@@ -90,6 +90,8 @@ def test_two_at_once_fetch_once(web, fetcher):
         ("toftp", "redirects to 'ftp://127.0.0.1/data.h5', which is no address of the web"),
         ("circle", "redirects to '/circle/raw/run%20487.h5', which is not followed"),
         ("absent", "says 404 Not Found"),
+        ("coloured", "says 404 ?[31mgone?]0;x?"),
+        ("backwards", "sends more than the 3,145,728 bytes that were sealed"),
     ],
 )
 def test_what_is_not_as_it_was_sealed_is_named_and_not_used(web, fetcher, how, said):
@@ -106,6 +108,31 @@ def test_an_endless_answer_is_not_read_on(web, fetcher):
     with pytest.raises(DataError):
         fetcher.fetched(refer(web.url("endless", "raw"), b"small"))
     assert web.sent < 64 << 20  # what fits into the buffers of the system
+
+
+def test_what_comes_before_a_redirect_is_not_read_on(web, fetcher):
+    """The standard library reads all of it, into memory."""
+    web.sent = 0
+    fetcher.fetched(refer(web.url("tolong", "raw/run%20487.h5")))
+    assert web.sent < 64 << 20
+
+
+def test_a_server_that_drips_is_given_up_and_continued_later(web, fetcher, monkeypatch):
+    monkeypatch.setattr("beambook.publication._fetch.download.PATIENCE_S", 0.1)
+    dripping = refer(web.url("dripping", "raw/run%20487.h5"))
+    with pytest.raises(DataError, match=r"sent [1-9]\d* bytes in 0 s: given up; a next time goes"):
+        fetcher.fetched(dripping)
+    web.asked.clear()
+    folder, _ = fetcher.fetched(refer(web.url("good", "raw/run%20487.h5")))
+    assert (folder / NAME).read_bytes() == CONTENT
+    assert web.asked[0][1]["Range"].startswith("bytes=")
+
+
+def test_who_would_be_asked_is_told_before(web):
+    reference = refer(web.url("good", "raw/run%20487.h5"))
+    files = tuple(replace(f, url=f"http://10.0.0.{i}/x") for f in reference.files for i in range(4))
+    asked = asked_of(replace(reference, files=(*reference.files, *files)))
+    assert asked == f"{web.home[7:]}, 10.0.0.0, 10.0.0.1, and 2 more"
 
 
 @pytest.mark.parametrize("how", ["good", "whole"])

@@ -287,8 +287,8 @@ def test_data_by_reference_is_fetched_when_asked_for(served_from, tmp_path):
     missing = verify(made, environment="here", into=tmp_path / "v")
     assert (missing.status, missing.exit_status) == ("not verified", 1)
     assert missing.cause == (
-        f"data m ({data.where}) is not here: --fetch downloads it (5 B), "
-        "or give its folder with --data"
+        f"data m ({data.where}) is not here: --fetch downloads it "
+        f"(5 B from {server.home[7:]}), or give its folder with --data"
     )
     assert server.asked == []
     found = verify(made, environment="here", fetch=True, into=tmp_path / "v")

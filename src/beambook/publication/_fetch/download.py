@@ -18,7 +18,9 @@ __all__ = ["PAUSES_S", "download"]
 
 PAUSES_S = (0.0, 1.0, 4.0)
 BLOCK = 1 << 20
-_RANGE = re.compile(r"bytes (\d+)-")
+SLOWEST = 1000  # bytes per second, over PATIENCE_S: a server that drips would keep us for ever
+PATIENCE_S = 60.0
+_RANGE = re.compile(r"bytes (\d{1,18})-")
 
 
 def download(
@@ -64,13 +66,39 @@ def download(
     download(url, file, target, tell=tell, pauses=pauses)
 
 
+class _Pace:
+    """Whether enough has come lately, also where it comes in many small pieces."""
+
+    def __init__(self, host: str) -> None:
+        self._host, self._since, self._came = host, time.monotonic(), 0
+
+    def came(self, more: int) -> None:
+        """Note that so many bytes came.
+
+        Raises
+        ------
+        DataError
+            If it is too slow; what came is kept.
+        """
+        self._came += more
+        seconds = time.monotonic() - self._since
+        if seconds < PATIENCE_S:
+            return
+        if self._came < SLOWEST * seconds:
+            raise DataError(
+                f"{self._host} sent {self._came:,} bytes in {seconds:.0f} s: given up; "
+                "a next time goes on from there"
+            )
+        self._since, self._came = time.monotonic(), 0
+
+
 def _fill(
     url: str, file: DataFile, part: Path, tell: Callable[[int], None], pauses: Sequence[float]
 ) -> None:
-    most, left = 0, list(pauses)
+    most, left, pace = 0, list(pauses), _Pace(host_of(url))
     while True:
         try:
-            return _go_on(url, file, part, tell)
+            return _go_on(url, file, part, tell, pace)
         except Interrupted as error:
             came = part.stat().st_size if part.exists() else 0
             if came > most:  # a long way with many breaks is a way
@@ -81,7 +109,7 @@ def _fill(
                 time.sleep(left.pop(0))
 
 
-def _go_on(url: str, file: DataFile, part: Path, tell: Callable[[int], None]) -> None:
+def _go_on(url: str, file: DataFile, part: Path, tell: Callable[[int], None], pace: _Pace) -> None:
     """Fetch what is missing; what is more than was sealed is not read."""
     done = part.stat().st_size if part.exists() else 0
     if done == file.size:
@@ -93,7 +121,7 @@ def _go_on(url: str, file: DataFile, part: Path, tell: Callable[[int], None]) ->
         with part.open("r+b" if part.exists() else "xb") as out:
             out.truncate(done)
             out.seek(done)
-            done = _copied(answer, out, done, file.size, tell)
+            done = _copied(answer, out, range(done, file.size), tell, pace)
         more = done == file.size and _read(answer, 1)
     if done < file.size:
         raise Interrupted(f"{host_of(url)} ended after {done:,} of {file.size:,} bytes")
@@ -120,23 +148,25 @@ def _refuse_other_size(
 def _copied(
     answer: http.client.HTTPResponse,
     out: BinaryIO,
-    done: int,
-    size: int,
+    missing: range,
     tell: Callable[[int], None],
+    pace: _Pace,
 ) -> int:
-    """Write what comes, until `size`; how many bytes there are then."""
-    while done < size and (block := _read(answer, min(BLOCK, size - done))):
+    """Write what comes of the bytes that are missing; how many there are then."""
+    done, told = missing.start, missing.start
+    while done < missing.stop and (block := _read(answer, min(BLOCK, missing.stop - done))):
         out.write(block)
         done += len(block)
-        tell(done)
+        pace.came(len(block))
+        if done - told >= BLOCK or done == missing.stop:
+            tell(done)
+            told = done
     return done
 
 
 def _read(answer: http.client.HTTPResponse, most: int) -> bytes:
-    """What comes next; nothing where the connection broke: what came is kept."""
+    """What came next, without waiting for all of it; nothing where the connection broke."""
     try:
-        return answer.read(most)
-    except http.client.IncompleteRead as error:
-        return error.partial[:most]
-    except (OSError, http.client.HTTPException):
+        return answer.read1(most)[:most]  # more only of one whose lengths are wrong
+    except (OSError, ValueError, http.client.HTTPException):
         return b""

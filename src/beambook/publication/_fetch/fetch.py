@@ -17,9 +17,10 @@ from beambook.publication._fetch.download import PAUSES_S, download
 from beambook.publication._fetch.web import host_of, why_not_asked
 from beambook.recipe._memory import as_size
 
-__all__ = ["Fetcher", "why_not_fetched"]
+__all__ = ["Fetcher", "asked_of", "why_not_fetched"]
 
 MEGABYTE = 1_000_000
+MOST_HOSTS = 3
 _SHA256 = re.compile(r"[0-9a-f]{64}")  # it becomes the name of a file
 
 
@@ -37,6 +38,24 @@ def why_not_fetched(reference: DataReference) -> str:
     if any(file.size < 0 for file in reference.files):
         return "the publication states an impossible size"
     return ""
+
+
+def asked_of(reference: DataReference) -> str:
+    """Whom a download would ask, for the user to judge before: hosts of the web, and DOIs.
+
+    Examples
+    --------
+    >>> files = [DataFile("a.h5", 1, url="https://zenodo.org/a.h5")]
+    >>> asked_of(DataReference("raw", "url", files=(*files, DataFile("b", 1, url="doi:10.1/x/b"))))
+    'zenodo.org, doi:10.1/x'
+    """
+    named = [
+        f.url.rpartition("/")[0] if f.url.startswith(DOI) else host_of(f.url)
+        for f in reference.files
+    ]
+    hosts = list(dict.fromkeys(named))
+    more = len(hosts) - MOST_HOSTS
+    return ", ".join([*hosts[:MOST_HOSTS], *([f"and {more} more"] if more > 0 else [])])
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ __all__ = ["Interrupted", "ask", "ask_json", "host_of", "why_not_asked"]
 
 SECONDS = 60.0  # without a byte
 MOST_JSON = 16 << 20
+MOST_SAID = 200
 SCHEMES = ("http", "https")
 PASSING = (408, 425, 429, 500, 502, 503, 504)
 HANDLERS = (
@@ -40,8 +41,8 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
     def redirect_request(
         self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str
     ) -> Any:
+        fp.close()  # the base class would read it to its end, however long it is
         if why := why_not_asked(newurl):
-            fp.close()
             raise DataError(f"{host_of(req.full_url)} redirects to {newurl[:200]!r}, which {why}")
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
@@ -106,20 +107,27 @@ def ask(url: str, *, begin: int = 0) -> http.client.HTTPResponse:
         error.close()
         raise _refused(url, error) from error
     except (OSError, http.client.HTTPException) as error:
-        reason = error.reason if isinstance(error, URLError) else error
+        reason = _shown(error.reason if isinstance(error, URLError) else error)
         raise Interrupted(
             f"{host_of(url)} does not answer: {reason or 'it ended early'}"
         ) from error
+    except DataError:
+        raise
     except ValueError as error:  # an address that the standard library does not take
         raise DataError(f"{url[:200]!r} is no address: {error}") from error
 
 
+def _shown(said: object) -> str:
+    """Words of a server as they may be printed: short, and nothing that a terminal obeys."""
+    return "".join(each if each.isprintable() else "?" for each in str(said)[:MOST_SAID])
+
+
 def _refused(url: str, error: HTTPError) -> Exception:
     if error.code in PASSING:
-        return Interrupted(f"{host_of(url)} says {error.code} {error.reason}")
+        return Interrupted(f"{host_of(url)} says {error.code} {_shown(error.reason)}")
     if to := error.headers.get("Location") if 300 <= error.code < 400 else None:
         return DataError(f"{host_of(url)} redirects to {to[:200]!r}, which is not followed")
-    return DataError(f"{host_of(url)} says {error.code} {error.reason}")
+    return DataError(f"{host_of(url)} says {error.code} {_shown(error.reason)}")
 
 
 def _opener() -> urllib.request.OpenerDirector:
@@ -141,8 +149,10 @@ def ask_json(url: str) -> Any:
     try:
         with ask(url) as answer:
             content = answer.read(MOST_JSON + 1)
-    except (Interrupted, OSError, http.client.HTTPException) as error:
-        raise DataError(str(error) or f"{host_of(url)} ended early") from error
+    except DataError:
+        raise
+    except (Interrupted, OSError, ValueError, http.client.HTTPException) as error:
+        raise DataError(_shown(error) or f"{host_of(url)} ended early") from error
     if len(content) > MOST_JSON:
         raise DataError(f"{host_of(url)} answers more than {MOST_JSON >> 20} MiB")
     try:

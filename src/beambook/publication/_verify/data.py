@@ -14,7 +14,7 @@ from typing import Any
 from beambook.errors import DataError
 from beambook.events import Progress, Reporter
 from beambook.publication._contents import DataReference
-from beambook.publication._fetch.fetch import Fetcher, why_not_fetched
+from beambook.publication._fetch.fetch import Fetcher, asked_of, why_not_fetched
 from beambook.publication._manifest import sha256_of
 from beambook.publication._verify.subject import Subject
 from beambook.recipe._memory import as_size
@@ -260,7 +260,8 @@ def _missing(reference: DataReference, given: Path | None, *, fetch: bool) -> st
     where = f" ({reference.where})" if reference.where and reference.kind != "carried" else ""
     why = why_not_fetched(reference)
     if reference.kind != "carried" and not why:
-        advice = f"--fetch downloads it ({as_size(reference.size)}), or give its folder with --data"
+        what = f"{as_size(reference.size)} from {asked_of(reference)}"
+        advice = f"--fetch downloads it ({what}), or give its folder with --data"
     elif reference.kind in ("doi", "url"):
         advice = "download it and give its folder with --data"
     elif given is None:
