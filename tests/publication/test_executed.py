@@ -233,6 +233,19 @@ class TestFailures:
         assert "1-a.ipynb is executed first; order: in publication.yml decides" in circle
         assert shared.startswith("b.txt is written by 2-b.ipynb and by 3-c.ipynb")
 
+    def test_executions_in_the_folder_are_no_change_of_it_and_who_looks_too_early_is_said(
+        self, tmp_path
+    ):
+        look = "import glob\nlen(glob.glob('parts/*.txt'))"
+        write(tmp_path / "p" / "a.ipynb", look)
+        act = "import os; os.mkdir('parts')\nfor i in '12':\n    open(f'parts/{i}.txt', 'w')"
+        write(tmp_path / "p" / "z.ipynb", act)
+        (tmp_path / "link").symlink_to(tmp_path / "p")
+        (note,) = execute_folder(tmp_path / "link", into=tmp_path / "link" / "mine").notes
+        assert note.startswith(
+            "a.ipynb looks for parts/*.txt, and z.ipynb, which is executed after"
+        )
+
     def test_what_is_written_elsewhere_is_kept_and_said(self, tmp_path):
         away = tmp_path / "p" / "away.txt"
         act = "import os; os.mkdir('../far')\nopen('../far/x.txt', 'w').write('x')"

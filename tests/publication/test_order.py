@@ -107,6 +107,29 @@ def test_what_a_notebook_writes_and_reads(tmp_path, source, writes, reads):
     assert traffic_of(path) == Traffic(frozenset(writes), frozenset(reads))
 
 
+@pytest.mark.parametrize(
+    ("source", "file", "found"),
+    [
+        ("glob.glob('parts/*.txt')", "parts/1.txt", "parts/*.txt"),
+        ("sorted(Path('parts').glob('*.txt'))", "parts/1.txt", "**/*.txt"),
+        ("from glob import glob\nglob('../parts/?.txt')", "parts/1.txt", "../parts/?.txt"),
+        ("xr.open_mfdataset('parts/*.nc')", "parts/1.nc", "parts/*.nc"),
+        ("glob.glob('*.txt')", "parts/1.txt", ""),
+        ("glob.glob('parts/*.txt')", "parts/1.csv", ""),
+        ("re.match('parts/*.txt', x)", "parts/1.txt", ""),
+    ],
+    ids=range(7),
+)
+def test_a_notebook_that_looks_for_what_is_written_later_is_said(tmp_path, source, file, found):
+    for name, text in {"a": source, "z": f"open('../{file}', 'w')"}.items():
+        (tmp_path / "n").mkdir(exist_ok=True)
+        cells = [new_code_cell(text.replace("('parts", "('../parts"))]
+        nbformat.write(new_notebook(cells=cells), tmp_path / "n" / f"{name}.ipynb")
+    notes = in_order(tmp_path, sorted(tmp_path.rglob("*.ipynb"))).notes()
+    told = f"n/a.ipynb looks for {found.removeprefix('../')}, and n/z.ipynb, which is executed"
+    assert [note.startswith(told) for note in notes] == [True] * bool(found)
+
+
 NAMES = st.sampled_from("abcdef")
 TRAFFIC = st.builds(Traffic, st.frozensets(NAMES), st.frozensets(NAMES))
 

@@ -59,7 +59,7 @@ def _link(source: Source, folder: Path) -> None:
         (folder / name).symlink_to(leads)
 
 
-def state_of(folder: Path, start: Path | None = None) -> State:
+def state_of(folder: Path, start: Path | None = None, *, but: Path | None = None) -> State:
     """Size, time and place on the disk of each file, by its name.
 
     Parameters
@@ -68,10 +68,13 @@ def state_of(folder: Path, start: Path | None = None) -> State:
         Where to look.
     start : Path, optional
         Where names start, else there as well.
+    but : Path, optional
+        A folder in it that is left out.
     """
     found: State = {}
     for where, folders, names in os.walk(folder):
-        folders[:] = [name for name in folders if not is_skipped(Path(where, name))]
+        below = (Path(where, name) for name in folders)
+        folders[:] = [each.name for each in below if each != but and not is_skipped(each)]
         for path in (Path(where, name) for name in names if not name.startswith(".")):
             if path.is_file() and not path.is_symlink():
                 stat = path.stat()

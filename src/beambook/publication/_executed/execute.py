@@ -142,7 +142,7 @@ class _Show:
         """Execute everything in a copy; what was done is on record even when it is stopped."""
         began, date = time.monotonic(), stamp()
         work = home / WORK / self.source.root.name  # not at the top: one may write to ../
-        author = state_of(self.source.root)
+        author = state_of(self.source.root, but=home.resolve())
         try:
             copy_source(self.source, home, self.reporter)
             copy_work(self.source, home, work)
@@ -157,7 +157,7 @@ class _Show:
         finally:
             shutil.rmtree(work.parent, ignore_errors=True)
             made = ExecutedFolder(
-                home, self.source.root, (*self.done, *self._rest()), self._notes(author),
+                home, self.source.root, (*self.done, *self._rest()), self._notes(author, home),
                 code_of(self.source.root, list(self.source.files)), date,
                 round(time.monotonic() - began, 3),
             )  # fmt: skip
@@ -217,7 +217,7 @@ class _Show:
             for name, needs in rest
         )
 
-    def _notes(self, author: State) -> tuple[str, ...]:
+    def _notes(self, author: State, home: Path) -> tuple[str, ...]:
         """Of the folder, of the order, of files that several have written, or written elsewhere."""
         root, wrote = self.source.root, {each.path: each.wrote for each in self.done}
         outside = (
@@ -226,7 +226,7 @@ class _Show:
             for file in files
             if file.startswith("..")
         )
-        touched = ", ".join(changed(author, state_of(root))[:MOST_SHOWN])
+        touched = ", ".join(changed(author, state_of(root, but=home.resolve()))[:MOST_SHOWN])
         told = f"changed in {root} meanwhile, by a notebook or by another program: {touched}"
         notes = (*self.source.notes, *self.order.notes(wrote), *outside)
         return (*notes, told) if touched else notes

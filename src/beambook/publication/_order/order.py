@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -30,16 +30,16 @@ class Order:
         Each notebook, in its turn, with those that must have come to their end before.
     circles : tuple of (str, str)
         Pairs that need each other; the first comes first all the same.
-    writes : mapping of str to frozenset of str
-        Files that each notebook writes, as far as its code says.
+    traffic : mapping of str to Traffic
+        Files that each notebook writes and reads, as far as its code says.
     """
 
     needs: Needs
     circles: tuple[tuple[str, str], ...] = ()
-    writes: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    traffic: Mapping[str, Traffic] = field(default_factory=dict)
 
     def notes(self, wrote: Mapping[str, Iterable[str]] = EMPTY) -> tuple[str, ...]:
-        """Which notebooks need each other, and which write the same file.
+        """Which notebooks need each other, come too early, or write the same file.
 
         Parameters
         ----------
@@ -51,13 +51,26 @@ class Order:
             f"first; order: in {DECLARATION} decides"
             for first, second in self.circles
         )
-        writes = {name: {*self.writes[name], *wrote.get(name, ())} for name in self.needs}
+        writes = {name: {*self.traffic[name].writes, *wrote.get(name, ())} for name in self.needs}
         shared = (
             f"{file} is written by {' and by '.join(names)}: what the last one writes stays"
             for file, names in _writers(writes).items()
             if len(names) > 1
         )
-        return (*circles, *shared)
+        return (*circles, *self._early(writes), *shared)
+
+    def _early(self, writes: Mapping[str, Iterable[str]]) -> Iterator[str]:
+        """Notebooks that look for files which are only written after them."""
+        names = list(self.needs)
+        for place, name in enumerate(names):
+            for other in names[place + 1 :]:
+                new = sorted({*writes[other]} - {*writes[name]})
+                found = filter(None, map(self.traffic[name].looks_for, new))
+                if pattern := next(found, ""):
+                    yield (
+                        f"{name} looks for {pattern}, and {other}, which is executed after it, "
+                        f"writes such files: order: in {DECLARATION} decides"
+                    )
 
 
 def in_order(root: Path, paths: Sequence[Path], declared: Declaration | None = None) -> Order:
@@ -110,7 +123,7 @@ def order_of(traffic: Mapping[str, Traffic], declared: Declaration | None = None
     return Order(
         {name: needs[name] for name in names},
         tuple(c for c in circles if not {*c} <= {*declared.order} and c[0] not in decided),
-        {name: each.writes for name, each in by_name.items()},
+        by_name,
     )
 
 

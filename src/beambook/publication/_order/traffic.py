@@ -6,6 +6,7 @@ import ast
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path, PurePath
 
 from beambook.publication._verify.notebook import code_cells, source_of
@@ -17,6 +18,8 @@ _WRITERS = re.compile(
     r"|imsave|imwrite|mkdir|touch|export\w*)$"
 )
 _FILE = re.compile(r"^[^\n\0*?{}<>|]{1,200}\.\w{1,8}$")
+_GLOBS = ("glob", "iglob", "rglob", "open_mfdataset")
+ANYWHERE = "**/"
 _MAGIC = re.compile(r"^[ \t]*[%!].*$", re.M)
 HERE = PurePath()
 _RUN = re.compile(r"^[ \t]*%run +[\"']?([^\"'\n]+?\.ipynb)", re.M)
@@ -30,10 +33,23 @@ class Traffic:
     ----------
     writes, reads : frozenset of str
         Paths relative to the common folder; `reads` is all that is named but not written.
+    patterns : frozenset of str
+        Of files that are looked for, ``parts/*.csv``.
     """
 
     writes: frozenset[str] = frozenset()
     reads: frozenset[str] = frozenset()
+    patterns: frozenset[str] = frozenset()
+
+    def looks_for(self, file: str) -> str:
+        """The pattern that finds a file; empty if none does."""
+        return next((each for each in sorted(self.patterns) if _matches(file, each)), "")
+
+
+def _matches(file: str, pattern: str) -> bool:
+    if ANYWHERE in pattern:
+        return fnmatchcase(file, pattern.replace(ANYWHERE, "*"))
+    return file.count("/") == pattern.count("/") and fnmatchcase(file, pattern)
 
 
 def traffic_of(notebook: Path, folder: PurePath = HERE) -> Traffic:
@@ -48,12 +64,20 @@ def traffic_of(notebook: Path, folder: PurePath = HERE) -> Traffic:
     """
     writes: set[str] = set()
     reads: set[str] = set()
+    patterns: set[str] = set()
     for _, _, cell in code_cells(notebook):
         source = source_of(cell)
         reads.update(_RUN.findall(source))
-        for text, written in _named(source):
+        tree = _tree(source)
+        for text, written in _named(tree):
             (writes if written else reads).add(text)
-    return Traffic(_from_root(writes, folder), _from_root(reads - writes, folder))
+        patterns.update(_looked_for(tree))
+    anywhere = {pattern for pattern in patterns if pattern.startswith(ANYWHERE)}
+    return Traffic(
+        _from_root(writes, folder),
+        _from_root(reads - writes, folder),
+        _from_root(patterns - anywhere, folder) | anywhere,
+    )
 
 
 def _from_root(texts: set[str], folder: PurePath) -> frozenset[str]:
@@ -70,12 +94,28 @@ def _from_root(texts: set[str], folder: PurePath) -> frozenset[str]:
     return frozenset(found)
 
 
-def _named(source: str) -> Iterator[tuple[str, bool]]:
-    """Texts that look like files, and whether they are written."""
+def _tree(source: str) -> ast.AST:
+    """What a cell says; nothing where it is no Python."""
     try:
-        tree = ast.parse(_MAGIC.sub("", source))
+        return ast.parse(_MAGIC.sub("", source))
     except (SyntaxError, ValueError, RecursionError):
-        return
+        return ast.Module([], [])
+
+
+def _looked_for(tree: ast.AST) -> Iterator[str]:
+    """Patterns of files that are looked for; those of a folder that is not known match in any."""
+    for call in ast.walk(tree):
+        if not isinstance(call, ast.Call) or _name(call) not in _GLOBS:
+            continue
+        owner = getattr(call.func, "value", None)
+        known = owner is None or getattr(owner, "id", "") in ("glob", "xr", "xarray")
+        for node in call.args[:1]:
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                yield node.value if known else f"{ANYWHERE}{node.value}"
+
+
+def _named(tree: ast.AST) -> Iterator[tuple[str, bool]]:
+    """Texts that look like files, and whether they are written."""
     written = {id(node) for call in ast.walk(tree) for node in _written_by(call)}
     for node in ast.walk(tree):
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
@@ -92,7 +132,7 @@ def _written_by(node: ast.AST) -> Iterator[ast.AST]:
 
 
 def _writes(call: ast.Call) -> bool:
-    name = getattr(call.func, "attr", getattr(call.func, "id", ""))
+    name = _name(call)
     if name in ("open", "File", "Dataset", "ZipFile"):
         texts = [*call.args[1:], *(k.value for k in call.keywords if k.arg == "mode")]
         modes = [t.value for t in texts if isinstance(t, ast.Constant) and isinstance(t.value, str)]
@@ -103,3 +143,7 @@ def _writes(call: ast.Call) -> bool:
         ]  # fmt: skip
         return any(set(mode) & set("wax") and len(mode) <= 3 for mode in modes)
     return bool(_WRITERS.match(name))
+
+
+def _name(call: ast.Call) -> str:
+    return str(getattr(call.func, "attr", getattr(call.func, "id", "")))

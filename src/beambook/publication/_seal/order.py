@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import PurePath
 
 from beambook.publication._order.order import Order, order_of
@@ -33,4 +34,4 @@ def _with_execution(traffic: Traffic, execution: Execution) -> Traffic:
     """What an execution has read and written, by full paths."""
     wrote = {str(execution.path / str(each["name"])) for each in execution.outputs}
     read = {str(each["path"]) for each in execution.inputs if "path" in each}
-    return Traffic(traffic.writes | wrote, traffic.reads | read)
+    return replace(traffic, writes=traffic.writes | wrote, reads=traffic.reads | read)
