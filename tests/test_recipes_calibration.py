@@ -215,6 +215,8 @@ def test_what_goes_on_uses_its_own_constants_whatever_was_corrected_meanwhile(
 ):
     interrupted = tmp_path / performance.path.name
     shutil.copytree(performance.path, interrupted)
+    own = next((interrupted / "before").glob("*/calibration_metadata.yml"))
+    own.write_text(own.read_text().replace("prepared-by: ", "prepared-by: copy-of-"))
     shutil.rmtree(interrupted / "parts/AGIPD01-S00000")  # as if it had been killed before it
     for status in interrupted.glob("batch/**/status.json"):
         status.unlink()
@@ -223,6 +225,8 @@ def test_what_goes_on_uses_its_own_constants_whatever_was_corrected_meanwhile(
     assert list(cal.read_metadata(corrected).retrieved) == ["AGIPD00"]
     done = resume(interrupted)
     assert done.status == "done", done.problems()
+    written = cal.read_metadata(corrected).others["prepared-by"]
+    assert written.startswith("copy-of-")  # its own, where it is now
     assert any("Another correction was started into" in line for line in done.problems())
     assert "Another correction" not in "".join(performance.problems())
     assert {"AGIPD00", "AGIPD01"} < set(cal.read_metadata(corrected).retrieved)

@@ -83,13 +83,14 @@ class Asked:
         path = folder / DOCUMENT
         try:
             said = json.loads(path.read_bytes())
-            parts = said["parts"]
+            before = Path(said.get("folder", folder))
+            parts = _moved(said["parts"], before, folder.absolute())
             return cls(
                 notebooks=said["notebooks"],
                 values=said["values"],
                 options=said["options"],
                 on=said["on"],
-                shared=said["shared"],
+                shared=_moved(said["shared"], before, folder.absolute()),
                 parts=None if parts is None else tuple(map(Part.from_json, parts)),
                 groups=tuple(tuple(group) for group in said["groups"]),
                 error=said["error"],
@@ -105,6 +106,7 @@ class Asked:
         """Write it in one step."""
         document = {
             "version": VERSION,
+            "folder": str(folder.absolute()),
             "notebooks": self.notebooks,
             "values": self.values,
             "options": self.options,
@@ -142,6 +144,20 @@ class Asked:
     def _recipe(self, role: str) -> Recipe | None:
         about = self.notebooks.get(role)
         return Recipe(Path(about["path"]), about["name"]) if about else None
+
+
+def _moved(value: Any, before: Path, now: Path) -> Any:
+    """A value with its paths in the pipeline's own folder as they are since that was moved."""
+    if before == now:
+        return value
+    if isinstance(value, str):
+        path = Path(value)
+        return str(now / path.relative_to(before)) if path.is_relative_to(before) else value
+    if isinstance(value, list):
+        return [_moved(each, before, now) for each in value]
+    if isinstance(value, dict):
+        return {key: _moved(each, before, now) for key, each in value.items()}
+    return value
 
 
 def _about(recipe: Recipe | None) -> dict[str, str] | None:
