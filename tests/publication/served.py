@@ -97,6 +97,11 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             if self.server.stopped.wait(0.02):
                 break
 
+    def _headless(self, content):
+        self.wfile.write(b"HTTP/1.1 200 OK\r\nX: ")
+        while not self.server.stopped.wait(0.02):
+            self.wfile.write(b"x")
+
     def _backwards(self, content):
         self.wfile.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-5\r\n")
         self._without_end()

@@ -16,7 +16,7 @@ from beambook.publication._contents import DataFile, DataReference, build
 from beambook.publication._fetch.archive import Archives, doi_address
 from beambook.publication._fetch.cache import DataCache
 from beambook.publication._fetch.fetch import Fetcher, asked_of
-from beambook.publication._fetch.web import ask, why_not_asked
+from beambook.publication._fetch.web import ask, ask_json, why_not_asked
 from beambook.publication._seal.data import as_piece
 from beambook.publication._verify.data import find_data
 from beambook.publication._verify.subject import unsealed
@@ -126,6 +126,14 @@ def test_a_server_that_drips_is_given_up_and_continued_later(web, fetcher, monke
     folder, _ = fetcher.fetched(refer(web.url("good", "raw/run%20487.h5")))
     assert (folder / NAME).read_bytes() == CONTENT
     assert web.asked[0][1]["Range"].startswith("bytes=")
+
+
+def test_a_head_that_does_not_end_and_an_answer_that_drips_are_given_up(web, fetcher, monkeypatch):
+    monkeypatch.setattr("beambook.publication._fetch.web.SECONDS", 0.2)
+    with pytest.raises(DataError, match=r"does not answer|ended after 0 of"):
+        fetcher.fetched(refer(web.url("headless", "raw")))
+    with pytest.raises(DataError, match="too long"):
+        ask_json(web.url("dripping", "raw/run%20487.h5"))
 
 
 def test_who_would_be_asked_is_told_before(web):

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import http.client
 import json
+import socket
+import threading
+import time
 import urllib.request
 from typing import Any, cast
 from urllib.error import HTTPError, URLError
@@ -17,15 +20,13 @@ from beambook.errors import DataError
 
 __all__ = ["Interrupted", "ask", "ask_json", "host_of", "why_not_asked"]
 
-SECONDS = 60.0  # without a byte
+SECONDS = 60.0  # without a byte; for a whole head, or a whole answer that is no file
 MOST_JSON = 16 << 20
 MOST_SAID = 200
 SCHEMES = ("http", "https")
 PASSING = (408, 425, 429, 500, 502, 503, 504)
 HANDLERS = (
     urllib.request.ProxyHandler,
-    urllib.request.HTTPHandler,
-    urllib.request.HTTPSHandler,
     urllib.request.HTTPDefaultErrorHandler,
     urllib.request.HTTPErrorProcessor,
 )
@@ -33,6 +34,39 @@ HANDLERS = (
 
 class Interrupted(Exception):
     """What may go better a second time; it never leaves this room."""
+
+
+class _Bounded(http.client.HTTPConnection):
+    """Ends with an answer whose head does not: every byte of it would be waited for anew."""
+
+    def getresponse(self) -> http.client.HTTPResponse:
+        timer = threading.Timer(SECONDS, self._end)
+        timer.daemon = True
+        timer.start()
+        try:
+            return super().getresponse()
+        finally:
+            timer.cancel()
+
+    def _end(self) -> None:
+        try:  # not the method of a TLS socket, which is for one thread only
+            socket.socket.shutdown(self.sock, socket.SHUT_RDWR)
+        except (OSError, TypeError):  # it has ended just now
+            pass
+
+
+class _BoundedTls(_Bounded, http.client.HTTPSConnection):
+    """The same with TLS."""
+
+
+class _Web(urllib.request.HTTPHandler):
+    def http_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
+        return self.do_open(_Bounded, req)
+
+
+class _WebTls(urllib.request.HTTPSHandler):
+    def https_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
+        return self.do_open(_BoundedTls, req)
 
 
 class _Redirects(urllib.request.HTTPRedirectHandler):
@@ -133,9 +167,19 @@ def _refused(url: str, error: HTTPError) -> Exception:
 def _opener() -> urllib.request.OpenerDirector:
     """Without handlers for files, ftp and passwords, which `urlopen` has."""
     opener = urllib.request.OpenerDirector()
-    for handler in (*HANDLERS, _Redirects):
+    for handler in (*HANDLERS, _Web, _WebTls, _Redirects):
         opener.add_handler(handler())
     return opener
+
+
+def _all_of(answer: http.client.HTTPResponse) -> bytes:
+    """What is not longer than it may be, in the time that it may take."""
+    content, until = bytearray(), time.monotonic() + SECONDS
+    while len(content) <= MOST_JSON and (block := answer.read1(MOST_JSON)):
+        content += block
+        if time.monotonic() > until:
+            raise Interrupted("it takes too long to answer")
+    return bytes(content)
 
 
 def ask_json(url: str) -> Any:
@@ -148,7 +192,7 @@ def ask_json(url: str) -> Any:
     """
     try:
         with ask(url) as answer:
-            content = answer.read(MOST_JSON + 1)
+            content = _all_of(answer)
     except DataError:
         raise
     except (Interrupted, OSError, ValueError, http.client.HTTPException) as error:
