@@ -297,6 +297,19 @@ class TestInterpreter:
         found = added_folders(tmp_path / "env" / "bin" / "python")
         assert set(found) == {tmp_path / "a b", tmp_path / "src"}
 
+    @pytest.mark.parametrize("kind", ["device", "pipe", "huge"])
+    def test_what_a_stranger_calls_pyvenv_cfg_is_not_read_without_end(self, tmp_path, kind):
+        python, settings = tmp_path / "env/bin/python", tmp_path / "env/pyvenv.cfg"
+        python.parent.mkdir(parents=True)
+        python.write_text("")
+        if kind == "device":
+            settings.symlink_to("/dev/zero")
+        elif kind == "pipe":
+            os.mkfifo(settings)
+        else:
+            settings.write_text("home = /opt/other/bin\n" + "#" * (1 << 20))
+        assert folders_of(python) == (tmp_path / "env",)
+
     def test_no_python(self, tmp_path):
         with pytest.raises(EnvironmentProblem, match="There is no Python"):
             folders_of(tmp_path / "python")

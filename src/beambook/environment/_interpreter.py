@@ -13,6 +13,7 @@ from beambook.errors import EnvironmentProblem
 __all__ = ["added_folders", "folders_of"]
 
 LINKS_MOST = 40
+MOST_BYTES = 1 << 20
 LOCAL = "file://"
 SYSTEM = ("/usr", "/bin", "/lib", "/lib64", "/sbin")
 
@@ -106,8 +107,13 @@ def _links(path: Path) -> Iterator[Path]:
 
 def _base_of(prefix: Path) -> list[Path]:
     """Where the Python of a virtual environment comes from, as its pyvenv.cfg says."""
+    path = prefix / "pyvenv.cfg"
     try:
-        lines = (prefix / "pyvenv.cfg").read_text(encoding="utf-8").splitlines()
+        if (
+            not path.is_file() or path.stat().st_size > MOST_BYTES
+        ):  # of a stranger: a device, a pipe
+            return []
+        lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, ValueError):
         return []
     stated = dict(line.split("=", 1) for line in lines if "=" in line)

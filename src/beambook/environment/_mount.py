@@ -217,7 +217,7 @@ def _check(root: Path, environment: Environment) -> None:
 
 def _label(path: Path) -> Mapping[str, Any] | None:
     try:
-        if path.is_symlink() or path.stat().st_size > MOST_LABEL:
+        if path.is_symlink() or not path.is_file() or path.stat().st_size > MOST_LABEL:
             return None
         label = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
