@@ -109,9 +109,7 @@ def _base_of(prefix: Path) -> list[Path]:
     """Where the Python of a virtual environment comes from, as its pyvenv.cfg says."""
     path = prefix / "pyvenv.cfg"
     try:
-        if (
-            not path.is_file() or path.stat().st_size > MOST_BYTES
-        ):  # of a stranger: a device, a pipe
+        if not path.is_file() or path.stat().st_size > MOST_BYTES:  # a device, a pipe
             return []
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, ValueError):
