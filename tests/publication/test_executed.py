@@ -304,8 +304,11 @@ def typed(capsys, *words):
         (("empty",), "There is no notebook in"),
         (("circle",), "The notebooks require each other"),
         (("sealed",), "beambook rerun executes its notebooks"),
+        (("twins",), "'1.CSV' and '1.csv' are one file where case does not count"),
+        (("odd",), "The file name '1?.csv' has '?' in it"),
+        (("paper", "--into", "paper/b-fit.ipynb"), "is a file, and no folder of executions"),
     ],
-    ids=range(14),
+    ids=range(17),
 )
 def test_mistakes_are_a_line_before_anything_is_executed(
     tmp_path, capsys, monkeypatch, publication, words, said
@@ -314,7 +317,7 @@ def test_mistakes_are_a_line_before_anything_is_executed(
     name = words[0]
     if name == "sealed":
         shutil.copytree(publication.path, tmp_path / name)
-    elif name in ("required", "broken", "empty"):
+    elif name in ("required", "broken", "empty", "twins", "odd"):
         (tmp_path / name).mkdir()
     else:
         paper(tmp_path / name)
@@ -323,6 +326,10 @@ def test_mistakes_are_a_line_before_anything_is_executed(
     if name == "broken":
         (tmp_path / name / "1.ipynb").write_text("none")
     declaration = tmp_path / name / "publication.yml"
+    if name in ("twins", "odd"):
+        write(tmp_path / name / "1.ipynb", "1")
+        for each in ("1.csv", "1.CSV") if name == "twins" else ("1?.csv",):
+            (tmp_path / name / each).touch()
     if name == "declared":
         declaration.write_text("notebooks: [{path: b-fit.ipynb, values: {scale: 3}}]")
     if name == "circle":

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
-__all__ = ["folded", "twins", "why_unsafe"]
+from beambook.errors import PublicationError
+
+__all__ = ["check_names", "folded", "twins", "why_unsafe"]
 
 LONGEST_PART = 255
 LONGEST = 1000
@@ -53,6 +55,36 @@ def _why_part(part: str) -> str:
     if part.endswith((".", " ")) or part.startswith(" "):
         return "has a part that begins or ends in a way that other systems drop"
     return "has too long a part" if len(part.encode()) > LONGEST_PART else ""
+
+
+def check_names(names: Collection[str], *, below: str) -> None:
+    """Refuse names that cannot be published.
+
+    Parameters
+    ----------
+    names : collection of str
+    below : str
+        The folder of the publication that the files will be in.
+
+    Raises
+    ------
+    PublicationError
+        If a name is not safe on every machine, or two are one where case does not count.
+
+    Examples
+    --------
+    >>> check_names(["a.csv", "A.csv"], below="work")
+    Traceback (most recent call last):
+    beambook.errors.PublicationError: 'a.csv' and 'A.csv' are one file where case does not count...
+    """
+    for name in names:
+        if why := why_unsafe(f"{below}/{name}"):
+            raise PublicationError(f"The file name {name!r} {why}", hint="Rename or exclude it")
+    for first, second in twins(names):
+        raise PublicationError(
+            f"{first!r} and {second!r} are one file where case does not count",
+            hint="Rename one of them",
+        )
 
 
 def folded(name: str) -> str:

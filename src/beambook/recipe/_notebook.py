@@ -20,6 +20,7 @@ __all__ = ["heading_above", "read_notebook", "title_of", "write_atomically", "wr
 
 CELL_KINDS = ("code", "markdown", "raw")
 BUNDLES = ("display_data", "execute_result")
+SHOWN = 40  # characters of a name in that of a temporary file, which must not get too long
 
 
 def read_notebook(path: str | Path) -> Any:
@@ -100,7 +101,7 @@ def write_notebook(notebook: Any, path: str | Path) -> None:
 def write_atomically(path: str | Path, content: bytes) -> None:
     """Put `content` at `path` in one step; on any error the old file stays as it was."""
     path = Path(path)
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    handle, temporary = tempfile.mkstemp(prefix=f".{path.name[:SHOWN]}.", dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)

@@ -26,7 +26,9 @@ from beambook.publication._executed.folder import (
 )
 from beambook.publication._executed.kept import kept
 from beambook.publication._executed.values import Given, values_for
+from beambook.publication._names import check_names
 from beambook.publication._order.order import Order, unmet
+from beambook.publication._publication import WORK as PUBLISHED
 from beambook.publication._publication import is_publication
 from beambook.publication._seal.code import code_of
 from beambook.publication._seal.order import ordered
@@ -80,8 +82,9 @@ def execute_folder(
     Raises
     ------
     RunNotFound, NotebookError, PublicationError
-        If there is no such folder, a notebook in it is none or has no kernel, or what
-        ``publication.yml`` says cannot be understood.
+        If there is no such folder, a notebook in it is none or has no kernel, what
+        ``publication.yml`` says cannot be understood, or a file has a name that cannot be
+        published.
     ParameterNotFound, ParameterError
         If no notebook knows a name, or a value does not fit. Nothing has been executed then.
     KeyboardInterrupt
@@ -95,6 +98,7 @@ def execute_folder(
     >>> seal(executed.path, "paper-sealed")  # doctest: +SKIP
     """
     source = _source(Path(folder), Path(into))
+    check_names(source.files, below=PUBLISHED)  # said now, not by `seal` when all is executed
     given = values_for(source, values)
     show = _Show(source, ordered(source), given, kernel, time_limit, reporter or Silent())
     show.check()
@@ -104,6 +108,8 @@ def execute_folder(
 def _source(folder: Path, into: Path) -> Source:
     """The folder as it would be published, without what was executed before."""
     root, below = folder.resolve(), into.resolve()
+    if below.is_file():
+        raise PublicationError(f"{str(into)!r} is a file, and no folder of executions")
     if not root.is_dir():
         raise RunNotFound(f"No folder {str(folder)!r}")
     if is_publication(root):

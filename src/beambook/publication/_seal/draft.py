@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from beambook.environment import Environment
-from beambook.errors import PublicationError
 from beambook.events import Reporter
 from beambook.publication._contents import Claim, Code, DataReference
 from beambook.publication._crate.citation import citation
@@ -21,7 +20,7 @@ from beambook.publication._crate.readme import readme
 from beambook.publication._crate.run import Run
 from beambook.publication._declaration import LICENCE
 from beambook.publication._manifest import MANIFEST, files_below, sha256_of
-from beambook.publication._names import twins, why_unsafe
+from beambook.publication._names import check_names
 from beambook.publication._publication import ENVIRONMENT, FORMAT, RECORD, WORK
 from beambook.publication._seal.code import code_of
 from beambook.publication._seal.data import (
@@ -99,11 +98,10 @@ class Draft:
 
     def _copy_work(self) -> None:
         """The author's files; those that are too large become data that goes by reference."""
+        check_names(self.source.files, below=WORK)
         spent, referred = 0, apart(self.source)
         for name in self.source.files:
             path = self.source.path(name)
-            if why := why_unsafe(f"{WORK}/{name}"):
-                raise PublicationError(f"The file name {name!r} {why}", hint="Rename or exclude it")
             size = path.stat().st_size
             fits = size <= self.limits.each and spent + size <= self.limits.total
             if (fits and path not in referred) or name.endswith(".ipynb"):
@@ -112,11 +110,6 @@ class Draft:
             else:
                 piece = as_piece({"folder": str(path), "name": name, "target": name}, Path("/"))
                 self.pieces.append(piece)
-        if same := twins(self.source.files):
-            raise PublicationError(
-                f"{same[0][0]!r} and {same[0][1]!r} are one file where case does not count",
-                hint="Rename one of them",
-            )
         self.spent = spent
 
     def _take_data(self, data: Sequence[Any]) -> None:
