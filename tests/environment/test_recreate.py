@@ -235,8 +235,14 @@ def of_wheel(bare, folder: Path, files) -> Environment:
     return Environment.load(folder / "e")
 
 
-def test_nothing_of_a_wheel_is_executed_when_it_is_installed(bare, tmp_path):
+@pytest.mark.parametrize("told", ["nothing", "variable", "file"])
+def test_nothing_of_a_wheel_is_executed_when_it_is_installed(bare, tmp_path, monkeypatch, told):
     """Neither what starts with Python, nor what it would find beside ``lib``."""
+    if told == "variable":
+        monkeypatch.setenv("UV_COMPILE_BYTECODE", "1")
+    elif told == "file":
+        (tmp_path / "uv.toml").write_text("[pip]\ncompile-bytecode = true\n")
+        monkeypatch.setenv("UV_CONFIG_FILE", str(tmp_path / "uv.toml"))
     written = tmp_path / "written"
     code = f"import os; open({str(written)!r}, 'w')\n"
     names = ("compileall", "struct", "concurrent/__init__", "multiprocessing/__init__")

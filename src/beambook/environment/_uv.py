@@ -21,6 +21,8 @@ from beambook.errors import EnvironmentProblem
 
 __all__ = ["run_uv", "told", "uv_environment"]
 
+# the first one misleads uv; the other, which many containers set, starts what was just installed
+NOT_PASSED = ("VIRTUAL_ENV", "UV_COMPILE_BYTECODE")
 TOLD = 12  # lines of uv's own words that an error repeats
 
 
@@ -71,7 +73,7 @@ def run_uv(
 
 def uv_environment() -> dict[str, str]:
     """Environment variables for uv: the index that pip would use, no other Python downloaded."""
-    env = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
+    env = {name: value for name, value in os.environ.items() if name not in NOT_PASSED}
     env.setdefault("UV_PYTHON_DOWNLOADS", "never")
     env.setdefault("UV_NO_PROGRESS", "1")
     if not any(env.get(name) for name in ("UV_DEFAULT_INDEX", "UV_INDEX_URL")):

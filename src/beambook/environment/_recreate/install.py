@@ -158,6 +158,7 @@ def _sync(packages: Sequence[Package], python: Path, sources: Sequence[str | Pat
     text = "".join(f"{p.pin} {' '.join(f'--hash={each}' for each in p.hashes)}\n" for p in packages)
     run_uv(
         *("pip", "sync", "-q", "--require-hashes", "--allow-empty-requirements", "--no-build"),
+        "--no-compile-bytecode",  # it would start what was just installed
         *("--python", python, *sources, "-"),
         stdin=text,
         what="install what is locked",
