@@ -223,6 +223,14 @@ def test_a_result_in_another_unit_or_skipped_lends_no_tolerance():
     assert compare(a, b).status == "different"
 
 
+def test_numbers_too_large_for_a_float_are_compared_by_their_digits():
+    a, b = (
+        notebook(recorded(v, tol=0.5), printed(f"{'9' * 400}{n}")) for v, n in ((1.5, 1), (1.6, 2))
+    )
+    assert compare(a, b).cells[1].status == "different"
+    assert compare(a, a).cells[1].status == "same"
+
+
 @settings(max_examples=80, deadline=None)
 @given(
     st.floats(1.0, 1e5) | st.floats(-1e5, -1.0),

@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import re
 from base64 import b64decode
-from collections.abc import Iterable, Iterator, Mapping
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -28,6 +30,8 @@ LARGEST = 1e300  # integers beyond this are no floats
 HALF = 0.501  # of the last printed digit
 DIGITS = 2  # with fewer, many a number looks like many another …
 WHOLE_DIGITS = 3  # … and counts of peaks and runs even more so
+
+_BY_REFERENCE = attrgetter("reference")
 
 Document = Mapping[str, Any]
 
@@ -110,32 +114,42 @@ def words_of(text: str) -> frozenset[str]:
 
 
 def shown_by(
-    stated: Iterable[Stated], a: Number, b: Number, beside: frozenset[str] | int
+    stated: Sequence[Stated], a: Number, b: Number, beside: frozenset[str] | int
 ) -> Stated | None:
     """The recorded result that two numbers print, the strictest of several.
 
     Parameters
     ----------
-    stated : iterable of Stated
+    stated : sequence of Stated
+        In the order of their references, for there may be thousands.
     a, b : Number
         The value and the reference.
     beside : frozenset of str, or int
         The words beside the numbers; where there are none, how many numbers are shown together.
     """
-    found = (each for each in stated if each.shown(a, b, beside))
+    if abs(b.value) > LARGEST:
+        return None
+    half = HALF * b.unit
+    first = bisect_left(stated, b.value - half, key=_BY_REFERENCE)
+    last = bisect_right(stated, b.value + half, key=_BY_REFERENCE)
+    found = (each for each in stated[first:last] if each.shown(a, b, beside))
     return min(found, key=lambda s: s.tolerance.allowed(s.value, s.reference), default=None)
 
 
 def stated_by(mine: Iterable[Cell], theirs: Iterable[Cell]) -> tuple[Stated, ...]:
-    """What both notebooks recorded under the same name and unit, with the author's tolerance."""
+    """What both notebooks recorded under the same name and unit, with the author's tolerance.
+
+    In the order of the references, as `shown_by` takes them.
+    """
     here, there = _results(mine), _results(theirs)
-    return tuple(
+    found = (
         each
         for name, references in there.items()
         if len(here.get(name, ())) == len(references)
         for value, reference in zip(here[name], references, strict=True)
         for each in _numbers(name, value, reference)
     )
+    return tuple(sorted(found, key=_BY_REFERENCE))
 
 
 def _results(cells: Iterable[Cell]) -> dict[str, list[Document]]:
