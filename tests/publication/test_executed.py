@@ -171,7 +171,7 @@ class TestFilesThatWereWritten:
     @pytest.mark.parametrize(
         ("problem", "now", "status", "note"),
         [
-            (SILENT, "1,2", "same", ""),
+            (SILENT, "1,2", "same", "it shows nothing; what it wrote is the same byte for byte"),
             (SILENT, "1,3", "not verified", "not the same byte for byte: files/log.txt"),
             (SILENT, None, "not verified", "it did not write files/log.txt"),
             ("", "1,3", "not verified", "not the same byte for byte: files/log.txt"),

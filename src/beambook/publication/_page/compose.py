@@ -159,7 +159,9 @@ def _about_claims(claims: Sequence[Claimed]) -> Iterator[str]:
     good = [c for c in claims if c.cell.outcome.status in ("same", "within tolerance")]
     bad = [c for c in claims if c not in good]
     number = {0: "None", len(claims): "All"}.get(len(good), str(len(good)))
-    said = f"{number} of the {count(len(claims), 'claim')} of the authors came out"
+    said = f"{number} of the {len(claims)} claims of the authors came out"
+    if len(claims) == 1:
+        said = f"The claim of the authors {'came' if good else 'did not come'} out"
     if bad:
         named = [f"{c.cell.outcome.where} is {c.cell.outcome.status}" for c in bad[:3]]
         more = [f"{len(bad) - 3} more did not come out"] if len(bad) > 3 else []

@@ -41,7 +41,8 @@ def with_files(verdict: NotebookVerdict, sealed: Mapping[str, Path], work: Path)
     ]
     told = (*_told(missing, "it did not write"), *_told(other, "not the same byte for byte:"))
     if not told and verdict.is_silent:
-        return replace(verdict, status="same", problem="")
+        same = "it shows nothing; what it wrote is the same byte for byte"
+        return replace(verdict, status="same", problem="", notes=(*verdict.notes, same))
     return replace(verdict, notes=(*verdict.notes, *told))
 
 
