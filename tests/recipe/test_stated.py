@@ -229,6 +229,8 @@ def test_numbers_too_large_for_a_float_are_compared_by_their_digits():
     )
     assert compare(a, b).cells[1].status == "different"
     assert compare(a, a).cells[1].status == "same"
+    a, b = (notebook(recorded(1.5, tol=0.5), printed(text)) for text in ("1e400", "1e401"))
+    assert compare(a, b).cells[1].status == "different"
 
 
 @settings(max_examples=80, deadline=None)

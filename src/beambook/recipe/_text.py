@@ -7,6 +7,7 @@ tokens do, in order; where the order is that of a set, in any order.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -23,7 +24,6 @@ from beambook.recipe._volatile import scrub
 __all__ = ["Context", "Token", "compare_texts", "tokens_of"]
 
 MANY_LINES = 3000
-LONGEST_WHOLE = 300  # digits; more are no float: they are compared letter by letter
 BESIDE = 5  # tokens from a number to the words that are said of it
 BARE = ("np", "numpy", "array", "int32", "int64", "float32", "float64")  # words of a mere repr
 DAY = 86400
@@ -180,10 +180,15 @@ def _same_word(a: Token, b: Token, context: Context) -> bool:
     if a.text == b.text:
         return True
     if a.kind == b.kind == "number":
-        return all(len(t) <= (LONGEST if "." in t else LONGEST_WHOLE) for t in (a.text, b.text))
+        return all(len(t) <= LONGEST and _is_finite(t) for t in (a.text, b.text))
     if a.kind == b.kind:
         return a.kind not in ("word", "mark", "rest") or _named(a, b, context)
     return "gone" in (a.kind, b.kind) and {a.kind, b.kind} <= {"gone", "number", "clock", "date"}
+
+
+def _is_finite(number: str) -> bool:
+    """Whether a float can hold it; what none can is compared letter by letter."""
+    return math.isfinite(float(number.replace("−", "-")))
 
 
 def _named(a: Token, b: Token, context: Context) -> bool:
