@@ -8,6 +8,7 @@ import pytest
 
 from beambook.errors import NotebookError, RecipeNotFound, RunNotFound
 from beambook.recipe import Recipe, Report, compare
+from beambook.recipe._notebook import write_atomically
 from beambook.recipe._plan import preload_for
 
 
@@ -184,3 +185,9 @@ def test_cells_without_an_id_or_with_the_same_one(tmp_path):
         path.write_text(json.dumps(document))
         ids = [each.id for each in Recipe.find(path).notebook().cells]  # warnings are errors here
         assert len(set(ids)) == len(cells)
+
+
+def test_a_name_as_long_as_a_name_may_be_can_be_written(tmp_path):
+    path = tmp_path / f"{'n' * 249}.ipynb"
+    write_atomically(path, b"{}")
+    assert [each.name for each in tmp_path.iterdir()] == [path.name]
