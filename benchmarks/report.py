@@ -28,6 +28,7 @@ from beambook.recipe import _report_pdf as pdf
 from beambook.recipe._report_elements import Document
 from beambook.recipe._report_images import Images
 from beambook.recipe._report_subject import Subject
+from beambook.recipe._typst import WORKER
 
 SAMPLE = Path(__file__).parents[1] / "tests" / "recipe" / "report_sample.py"
 
@@ -65,7 +66,7 @@ def laid_out(path: Path, folder: Path) -> Path:
 
 def typst_alone(folder: Path) -> None:
     """Compile the laid-out report."""
-    subprocess.run([sys.executable, "-P", str(pdf.WORKER), str(folder / "job.json")], check=True)
+    subprocess.run([sys.executable, "-P", str(WORKER), str(folder / "job.json")], check=True)
 
 
 def measure(path: Path, work: Path, rounds: int) -> dict[str, float]:

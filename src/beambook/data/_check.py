@@ -19,6 +19,7 @@ from beambook.data._source import Source
 from beambook.data._trains import TrainIds
 from beambook.errors import DamagedFile, DataError
 from beambook.events import Progress, Reporter, Silent
+from beambook.words import few
 
 __all__ = ["check"]
 
@@ -241,7 +242,7 @@ def _disagreement(detector: str, modules: list[Source]) -> Iterator[Finding]:
     lacking = some & (frames == 0).any(axis=0)
     if number := int(np.count_nonzero(lacking)):
         who = [m.source for m, f in zip(modules, frames, strict=True) if (some & (f == 0)).any()]
-        detail = f"{len(who)} of {len(modules)} modules lack trains: {_some(who)}"
+        detail = f"{len(who)} of {len(modules)} modules lack trains: {few(who, EXAMPLES)}"
         yield Finding("modules disagree on trains", detector, number, detail)
     least = np.where(frames > 0, frames, np.iinfo(np.int64).max).min(axis=0)
     differ = some & (frames.max(axis=0) != least)
@@ -276,10 +277,6 @@ def _pulse_disagreement(
         if len(bad):
             wrong[module.source] = len(np.unique(bad))
     if wrong:
-        detail = f"{len(wrong)} modules differ from {modules[0].source}: {_some(list(wrong))}"
+        named = few(list(wrong), EXAMPLES)
+        detail = f"{len(wrong)} modules differ from {modules[0].source}: {named}"
         yield Finding("modules disagree on pulses", detector, max(wrong.values()), detail)
-
-
-def _some(names: list[str]) -> str:
-    rest = f" and {len(names) - EXAMPLES} more" if len(names) > EXAMPLES else ""
-    return ", ".join(names[:EXAMPLES]) + rest

@@ -23,7 +23,7 @@ from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 from packaging.version import Version
 from uv import find_uv_bin
 
-from beambook.environment._environment import sha256_of
+from beambook.checksum import sha256_of
 from beambook.environment._interpreter import folders_of
 from beambook.environment._package import Package, canonical
 from beambook.environment._patience import run_patiently

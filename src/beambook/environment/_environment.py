@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections.abc import Mapping
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from beambook.card import Card, Described, Table
+from beambook.checksum import sha256_of
 from beambook.environment._lock import digest_of, disagreements, requirements
 from beambook.environment._package import Library, Package
 from beambook.errors import EnvironmentProblem
@@ -24,7 +24,6 @@ REQUIREMENTS = "requirements.txt"
 PYLOCK = "pylock.toml"
 WHEELS = "wheels"
 IMAGE = "image.sqfs"
-BLOCK = 1 << 20
 _PYTHON = re.compile(r"\d+\.\d+(\.\d+)?")
 
 
@@ -211,12 +210,6 @@ class Environment(Described):
             Table(("library", "file", "package"), libs, "libraries of the system"),
         )
         return Card("Environment", self.path.absolute().name, facts, tables)
-
-
-def sha256_of(path: Path) -> str:
-    """Checksum of a file's content."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _whence(package: Package) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
@@ -15,6 +14,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
+from beambook.checksum import sha256_of
 from beambook.environment._environment import Environment
 from beambook.environment._image import LABEL
 from beambook.environment._interpreter import folders_of
@@ -151,9 +151,7 @@ def _unpacked(image: Path, cache: Path) -> Path:
             "The image can neither be mounted nor unpacked here",
             hint="apt-get install squashfs-tools squashfuse",
         )
-    with image.open("rb") as file:
-        checksum = hashlib.file_digest(file, "sha256").hexdigest()
-    slot = Slot(cache / f"image-{checksum}")
+    slot = Slot(cache / f"image-{sha256_of(image)}")
     with slot.locked():
         changes = slot.check()
         if changes is None or changes:

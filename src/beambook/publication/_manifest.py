@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import stat
@@ -11,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from beambook.checksum import sha256_of
 from beambook.errors import PublicationError
 from beambook.events import Progress, Reporter
 from beambook.publication._names import why_unsafe
@@ -23,12 +23,10 @@ __all__ = [
     "manifest_text",
     "problems",
     "read_manifest",
-    "sha256_of",
 ]
 
 MANIFEST = "manifest-sha256.txt"
 MOST_BYTES = 64 << 20
-BLOCK = 1 << 20
 _LINE = re.compile(r"([0-9a-f]{64})  (.+)")
 
 
@@ -72,15 +70,6 @@ def _walk(folder: Path, prefix: str) -> Iterator[tuple[str, str]]:
             else:
                 kind = "is a link" if stat.S_ISLNK(mode) else "is a device, pipe or socket"
                 yield name, f"{kind}; only files and folders may be"
-
-
-def sha256_of(path: Path) -> str:
-    """Checksum of a file's content."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(BLOCK):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def checksums(folder: Path, *, reporter: Reporter | None = None) -> dict[str, str]:

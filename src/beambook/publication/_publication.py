@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from beambook.card import Card, Described, Table
+from beambook.checksum import sha256_of
 from beambook.errors import PublicationError, RunNotFound
 from beambook.events import Reporter
 from beambook.publication._archive import MOST_BYTES, is_zip, unpack, write_zip
 from beambook.publication._contents import Claim, Code, DataReference, SealedNotebook, build
-from beambook.publication._manifest import MANIFEST, Problem, files_below, problems, sha256_of
+from beambook.publication._manifest import MANIFEST, Problem, files_below, problems
 from beambook.publication._names import twins, why_unsafe
 from beambook.recipe._memory import as_size
 

@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from beambook.recipe._provenance import sha256_of
+from beambook.checksum import sha256_of
 from beambook.recipe._record import RESULT
 
 __all__ = ["declared_files", "recorded_results"]

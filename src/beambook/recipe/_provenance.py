@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import getpass
-import hashlib
 import os
 import socket
 import subprocess
@@ -14,12 +13,12 @@ from typing import Any
 import psutil
 
 import beambook
+from beambook.checksum import sha256_of
 from beambook.recipe._plan import Plan
 
-__all__ = ["first_record", "git_date", "git_state", "now", "sha256_of", "stamp", "who_and_where"]
+__all__ = ["first_record", "git_date", "git_state", "now", "stamp", "who_and_where"]
 
 GIT_SECONDS = 5.0
-BLOCK = 1 << 20
 SLURM = ("SLURM_JOB_ID", "SLURM_ARRAY_TASK_ID", "SLURM_JOB_PARTITION", "SLURMD_NODENAME")
 
 
@@ -119,15 +118,6 @@ def git_date(path: Path) -> date | None:
     """Day of the commit that changed `path` last; None outside of a repository."""
     said = _git(path.parent, "log", "-1", "--format=%cs", "--", path.name)
     return date.fromisoformat(said) if said else None
-
-
-def sha256_of(path: Path) -> str:
-    """Checksum of a file's content."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(BLOCK):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def _git(folder: Path, *words: str) -> str | None:

@@ -10,7 +10,6 @@ import hashlib
 import json
 import re
 import subprocess
-import sys
 import textwrap
 import unicodedata
 from collections.abc import Iterable
@@ -27,15 +26,15 @@ from beambook.recipe._report_images import Image
 from beambook.recipe._report_pandoc import INSTALL, RESOURCES, Body
 from beambook.recipe._report_subject import Attachment, Subject
 from beambook.recipe._report_text import plain_text, wrap
+from beambook.recipe._typst import typeset
+from beambook.words import few
 
-__all__ = ["MISSING", "PICTURE", "SECONDS", "WORKER", "pdf_bytes", "unquoted"]
+__all__ = ["MISSING", "PICTURE", "pdf_bytes", "unquoted"]
 
 ATTACHED_BYTES = 20_000_000
-SECONDS = 300
 COLUMNS = 102
 SCALE = 0.82  # screen figures are drawn large for paper
 TALLEST = 560.0  # pt
-WORKER = Path(__file__).with_name("_typst_worker.py")
 MISSING = re.compile(r"error: PDF/A-3b error: the text `?(\".*?\")`? could not be displayed")
 PLACE = re.compile(r"\be/(\d+)\.typ")
 PICTURE = re.compile(r"images/(\w+)\.\w+:")
@@ -146,24 +145,10 @@ class _Press:
     def _run(self, elements: Iterable[Element]) -> dict[str, str] | None:
         """Compile with these elements; None if the process died."""
         self._write_elements(list(elements))
-        job = self.folder / "job.json"
-        timestamp = int(self.front.time.timestamp())
-        job.write_text(json.dumps({"timestamp": timestamp, "path": sys.path}))
-        answer = self.folder / "answer.json"
-        answer.unlink(missing_ok=True)
         try:
-            subprocess.run(  # noqa: S603 our own interpreter and script
-                [sys.executable, "-P", str(WORKER), str(job)],
-                capture_output=True,
-                timeout=SECONDS,
-                check=False,
-            )
+            return typeset(self.folder, int(self.front.time.timestamp()))
         except subprocess.TimeoutExpired:
             return None
-        if not answer.is_file():
-            return None
-        told: dict[str, str] = json.loads(answer.read_text(encoding="utf-8"))
-        return told
 
     def _write_elements(self, elements: list[Element]) -> None:
         texts: dict[str, Any] = {}
@@ -252,7 +237,7 @@ class _Press:
     def _tell_boxes(self) -> None:
         self.document.notes = [n for n in self.document.notes if not n[1].startswith("no font")]
         names = [f"U+{ord(c):04X} {unicodedata.name(c, '')}".strip() for c in sorted(self.boxes)]
-        shown = ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
+        shown = few(names, 8)
         self.document.cell = 0
         self.document.note(f"no font of this PDF has the characters shown as □: {shown}")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from hashlib import file_digest
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from beambook.calibration._constants.axes import canonical, default_dims, stored
 from beambook.calibration._constants.conditions import Conditions
 from beambook.calibration._constants.constant import Constant
 from beambook.calibration._constants.record import beside
+from beambook.checksum import sha256_of
 from beambook.errors import DataError, ParameterError
 
 __all__ = ["check_name", "check_text", "checked", "fault", "file_name", "write"]
@@ -100,8 +100,7 @@ def write(constant: Constant, values: NDArray[Any], axes: tuple[str, ...]) -> st
     with beside(constant.path) as temporary:
         with h5py.File(temporary, "x", locking=False) as file:
             _fill(file, constant, values, axes)
-        with open(temporary, "rb") as stored:
-            return file_digest(stored, "sha256").hexdigest()
+        return sha256_of(Path(temporary))
 
 
 def _fill(file: h5py.File, constant: Constant, values: NDArray[Any], axes: tuple[str, ...]) -> None:
@@ -121,8 +120,7 @@ def _fill(file: h5py.File, constant: Constant, values: NDArray[Any], axes: tuple
 def fault(constant: Constant) -> str:
     """What is wrong with a file; empty if it is what was written."""
     try:
-        with constant.path.open("rb") as file:
-            same = file_digest(file, "sha256").hexdigest() == constant.sha256
+        same = sha256_of(constant.path) == constant.sha256
     except OSError as error:
         return str(error.strerror)
     return "" if same else "not the contents that were injected"

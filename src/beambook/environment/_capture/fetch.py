@@ -12,8 +12,8 @@ from pathlib import Path
 from threading import Event
 from urllib.parse import urlsplit
 
+from beambook.checksum import sha256_of
 from beambook.environment._capture.login import request
-from beambook.environment._environment import sha256_of
 from beambook.errors import EnvironmentProblem
 
 __all__ = ["File", "Unwanted", "fetch"]

@@ -9,6 +9,7 @@ from beambook.environment._capture.local import folder_of
 from beambook.environment._capture.loose import loose_modules
 from beambook.environment._capture.probe import Probed
 from beambook.environment._package import Package
+from beambook.words import few
 
 __all__ = ["CHANGED", "MUST_BE_BUILT", "notes_on"]
 
@@ -39,9 +40,9 @@ def notes_on(probed: Probed, packages: Sequence[Package], missing: Sequence[str]
         yield "There is no ipykernel in it: notebooks cannot be executed with it"
     yield from _of_conda(probed)
     if probed.odd:
-        yield f"The installation is not in order: {_few(probed.odd)}"
+        yield f"The installation is not in order: {few(probed.odd, FEW)}"
     if loose := loose_modules(probed):
-        yield f"Modules that belong to no package are not frozen: {_few(loose)}"
+        yield f"Modules that belong to no package are not frozen: {few(loose, FEW)}"
     if probed.user_site:
         yield "Packages of the user's own folder (pip install --user) are frozen, too"
     known = [folder for package in probed.packages if (folder := folder_of(package))]
@@ -51,7 +52,7 @@ def notes_on(probed: Probed, packages: Sequence[Package], missing: Sequence[str]
     if stated := [f for f in os.environ.get("PYTHONPATH", "").split(os.pathsep) if f]:
         yield f"PYTHONPATH is set here: its {len(stated)} folder(s) are not frozen"
     if missing:
-        yield f"Libraries that are asked for and not found: {_few(missing)}"
+        yield f"Libraries that are asked for and not found: {few(missing, FEW)}"
 
 
 def _of_packages(packages: Sequence[Package]) -> Iterator[str]:
@@ -59,19 +60,14 @@ def _of_packages(packages: Sequence[Package]) -> Iterator[str]:
         if package.origin == "absent":
             yield f"{package.pin} cannot be frozen, no index has it: {package.source['how']}"
     if built := [p.pin for p in packages if p.source.get("how") == MUST_BE_BUILT]:
-        yield f"{MUST_BE_BUILT.capitalize()}: {_few(built)}"
+        yield f"{MUST_BE_BUILT.capitalize()}: {few(built, FEW)}"
     if edited := [p.pin for p in packages if p.source.get("how") == CHANGED]:
-        yield f"Edited after they were installed, and carried as they are: {_few(edited)}"
+        yield f"Edited after they were installed, and carried as they are: {few(edited, FEW)}"
     if other := [file for p in packages for file in p.source.get("changed", ())]:
-        yield f"Files that are not as they were installed, and are not carried: {_few(other)}"
+        yield f"Files that are not as they were installed, and are not carried: {few(other, FEW)}"
     dirty = [p.pin for p in packages if p.source.get("dirty")]
     if dirty:
-        yield f"Built of a folder that differs from its commit: {_few(dirty)}"
-
-
-def _few(names: Sequence[str]) -> str:
-    more = len(names) - FEW
-    return ", ".join(names[:FEW]) + (f" and {more} more" if more > 0 else "")
+        yield f"Built of a folder that differs from its commit: {few(dirty, FEW)}"
 
 
 def _of_conda(probed: Probed) -> Iterator[str]:

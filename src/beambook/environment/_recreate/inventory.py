@@ -14,6 +14,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from beambook.checksum import sha256_of
+
 __all__ = ["Changes", "changes", "take_inventory"]
 
 CHUNK = 200  # files a thread takes at once
@@ -97,8 +99,7 @@ def _checksum(path: Path) -> str:
     if path.is_symlink():
         return "->" + hashlib.sha256(os.fsencode(os.readlink(path))).hexdigest()
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return sha256_of(path)
     except OSError:
         return "unreadable"
 

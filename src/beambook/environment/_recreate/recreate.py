@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -10,6 +9,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from beambook.checksum import sha256_of
 from beambook.environment._lock import digest_of
 from beambook.environment._recreate.install import compile_bytecode, install, make_venv
 from beambook.environment._recreate.interpreters import find_python, minor
@@ -111,8 +111,7 @@ def _problem(slot: Slot) -> str | None:
 
 def _checksum(path: Path) -> str:
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return sha256_of(path)
     except OSError:
         return ""
 

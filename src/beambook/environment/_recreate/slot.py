@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
 import shutil
 import stat
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 from beambook.environment._recreate.inventory import Changes, changes, take_inventory
 from beambook.errors import EnvironmentProblem
+from beambook.user_cache import locked, user_cache
 
 __all__ = ["Slot", "cache_folder"]
 
@@ -26,8 +26,7 @@ def cache_folder(given: str | os.PathLike[str] | None = None) -> Path:
     """Where environments are kept: what was given, else in the user's cache folder."""
     if given is not None:
         return Path(given).expanduser().absolute()
-    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(home) / "beambook" / "environments"
+    return user_cache("environments")
 
 
 class Slot:
@@ -51,8 +50,7 @@ class Slot:
             return None
         return record if isinstance(record, dict) else None
 
-    @contextmanager
-    def locked(self) -> Iterator[None]:
+    def locked(self) -> AbstractContextManager[None]:
         """Keep other processes out; those that were killed leave no lock behind.
 
         Raises
@@ -60,19 +58,13 @@ class Slot:
         EnvironmentProblem
             When the cache folder cannot be written.
         """
-        try:
-            self.folder.parent.mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(f"{self.folder}.lock", os.O_RDWR | os.O_CREAT, 0o600)
-        except OSError as error:
-            raise EnvironmentProblem(
+        return locked(
+            self.folder,
+            lambda error: EnvironmentProblem(
                 f"Cannot keep environments in {self.folder.parent}: {error.strerror}",
                 hint="Give another folder with cache=, or set XDG_CACHE_HOME",
-            ) from error
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(descriptor)
+            ),
+        )
 
     def check(self) -> Changes | None:
         """What of it is not as it was made; None when it is not here."""

@@ -135,6 +135,7 @@ class _Show:
     reporter: Reporter
     done: list[ExecutedNotebook] = field(default_factory=list)
     begun: str = ""
+    seen: State = field(default_factory=dict)
 
     def check(self) -> None:
         """Refuse what can be refused before anything is executed."""
@@ -172,19 +173,23 @@ class _Show:
 
     def _perform_all(self, home: Path, work: Path) -> None:
         failed: set[str] = set()
-        state = state_of(work.parent, work)
+        self._written(work)
         for number, (name, needs) in enumerate(self.order.needs.items()):
             self.reporter(Progress(home.name, number, len(self.order.needs), name))
             if problem := unmet(needs, failed):
                 outcome = ExecutedNotebook(name, problem=problem, requires=needs)
             else:
-                outcome = replace(self._perform(name, home, work, state), requires=needs)
-                state = state_of(work.parent, work)
+                outcome = replace(self._perform(name, home, work), requires=needs)
             if not outcome.ok:
                 failed.add(name)
             self.done.append(outcome)
 
-    def _perform(self, name: str, home: Path, work: Path, before: State) -> ExecutedNotebook:
+    def _written(self, work: Path) -> tuple[str, ...]:
+        """Files that are new or other than when this was last asked."""
+        before, self.seen = self.seen, state_of(work.parent, work)
+        return changed(before, self.seen)
+
+    def _perform(self, name: str, home: Path, work: Path) -> ExecutedNotebook:
         notebook, self.begun = work / name, name
         _restore(home / name, notebook)
         try:
@@ -194,8 +199,9 @@ class _Show:
                 reporter=self.reporter, kernel=self.kernel, in_place=True,
             )  # fmt: skip
         except BeambookError as error:  # its kernel is gone, the disk is full …
+            self._written(work)  # not by the next one
             return ExecutedNotebook(name, "failed", " ".join(str(error).split()))
-        wrote = tuple(n for n in changed(before, state_of(work.parent, work)) if n != name)
+        wrote = tuple(file for file in self._written(work) if file != name)
         execution = kept(
             execution, name, wrote=wrote, work=work, home=home, origin=self.source.root
         )

@@ -14,6 +14,7 @@ from beambook.errors import DamagedFile, RunNotFound
 from beambook.publication._contents import Code
 from beambook.recipe import Execution
 from beambook.recipe._notebook import dumps, write_atomically
+from beambook.words import few
 
 __all__ = ["EXECUTIONS", "NOT_EXECUTED", "ExecutedFolder", "ExecutedNotebook"]
 
@@ -193,7 +194,7 @@ class ExecutedFolder(Described):
                 n.path,
                 n.status,
                 f"{n.seconds:.1f} s",
-                _few(n.wrote),
+                few(n.wrote, FILES_SHOWN),
                 *([n.problem] if failed else []),
             )
             for n in self.notebooks
@@ -221,11 +222,6 @@ def _notebook(document: Mapping[str, Any]) -> ExecutedNotebook:
         key: tuple(each) if isinstance(each, list) else each for key, each in document.items()
     }
     return ExecutedNotebook(**facts)
-
-
-def _few(names: tuple[str, ...]) -> str:
-    more = len(names) - FILES_SHOWN
-    return ", ".join(names[:FILES_SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
 def _typed(path: Path) -> str:

@@ -9,11 +9,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from beambook.checksum import sha256_of
 from beambook.publication._seal.notebook import BOOKS
 from beambook.recipe import Execution
 from beambook.recipe._execution import RECORD
 from beambook.recipe._notebook import dumps, write_atomically
-from beambook.recipe._provenance import git_state, sha256_of
+from beambook.recipe._provenance import git_state
 
 __all__ = ["kept"]
 

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
+from beambook.checksum import sha256_of
 from beambook.errors import DataError
 from beambook.publication._contents import DataFile, DataReference
-from beambook.publication._manifest import sha256_of
+from beambook.user_cache import locked, user_cache
 
 __all__ = ["DataCache"]
 
@@ -34,8 +33,7 @@ class DataCache:
     @classmethod
     def of_user(cls) -> DataCache:
         """The one beside the environments."""
-        home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-        return cls(Path(home) / "beambook" / "data")
+        return cls(user_cache("data"))
 
     def place(self, file: DataFile) -> Path:
         """Where the content of a file is, if it is here."""
@@ -49,8 +47,7 @@ class DataCache:
         except OSError:
             return False
 
-    @contextmanager
-    def locked(self, file: DataFile) -> Iterator[None]:
+    def locked(self, file: DataFile) -> AbstractContextManager[None]:
         """Keep other processes from fetching the same; the lock ends with its process.
 
         Raises
@@ -58,18 +55,12 @@ class DataCache:
         DataError
             If the folder cannot be written.
         """
-        try:
-            self.place(file).parent.mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(f"{self.place(file)}.lock", os.O_RDWR | os.O_CREAT, 0o600)
-        except OSError as error:
-            raise DataError(
+        return locked(
+            self.place(file),
+            lambda error: DataError(
                 f"cannot keep data in {self.folder}: {error.strerror}", hint="Set XDG_CACHE_HOME"
-            ) from error
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(descriptor)
+            ),
+        )
 
     def laid_out(self, reference: DataReference) -> Path:
         """A folder with all its files under their names; they must be here."""

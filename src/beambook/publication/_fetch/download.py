@@ -9,10 +9,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
+from beambook.checksum import sha256_of
 from beambook.errors import DataError
 from beambook.publication._contents import DataFile
 from beambook.publication._fetch.web import Interrupted, ask, host_of
-from beambook.publication._manifest import sha256_of
 
 __all__ = ["PAUSES_S", "download"]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 import tempfile
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -29,7 +28,8 @@ from beambook.publication._page.model import (
 )
 from beambook.publication._page.words import MARKS, shown
 from beambook.recipe._report_pandoc import INSTALL
-from beambook.recipe._report_pdf import MISSING, PICTURE, SECONDS, WORKER, unquoted
+from beambook.recipe._report_pdf import MISSING, PICTURE, unquoted
+from beambook.recipe._typst import SECONDS, typeset
 
 __all__ = ["pdf_bytes"]
 
@@ -88,23 +88,12 @@ class _Press:
 
     def _run(self) -> dict[str, str]:
         self._write()
-        job, answer = self.folder / "job.json", self.folder / "answer.json"
-        job.write_text(
-            json.dumps({"timestamp": int(_time(self.page).timestamp()), "path": sys.path})
-        )
-        answer.unlink(missing_ok=True)
         try:
-            subprocess.run(  # noqa: S603 our own interpreter and script
-                [sys.executable, "-P", str(WORKER), str(job)],
-                capture_output=True,
-                timeout=SECONDS,
-                check=False,
-            )
+            told = typeset(self.folder, int(_time(self.page).timestamp()))
         except subprocess.TimeoutExpired as error:
             raise ReportError(f"typst did not end within {SECONDS} s") from error
-        if not answer.is_file():
+        if told is None:
             raise ReportError("typst ended without a word")
-        told: dict[str, str] = json.loads(answer.read_text(encoding="utf-8"))
         return told
 
     def _write(self) -> None:

@@ -10,11 +10,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from beambook.checksum import sha256_of
 from beambook.errors import PublicationError
 from beambook.events import Progress, Reporter
 from beambook.publication._contents import DataFile, DataReference
 from beambook.publication._declaration import doi
-from beambook.publication._manifest import sha256_of
 from beambook.publication._names import why_unsafe
 from beambook.publication._seal.address import with_addresses
 from beambook.publication._seal.piece import Piece

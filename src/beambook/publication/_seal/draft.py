@@ -10,6 +10,7 @@ from datetime import date as Date  # noqa: N812 `date` is the argument that user
 from pathlib import Path
 from typing import Any
 
+from beambook.checksum import sha256_of
 from beambook.environment import Environment
 from beambook.events import Reporter
 from beambook.publication._contents import Claim, Code, DataReference
@@ -19,7 +20,7 @@ from beambook.publication._crate.datacite import datacite
 from beambook.publication._crate.readme import readme
 from beambook.publication._crate.run import Run
 from beambook.publication._declaration import LICENCE
-from beambook.publication._manifest import MANIFEST, files_below, sha256_of
+from beambook.publication._manifest import MANIFEST, files_below
 from beambook.publication._names import check_names
 from beambook.publication._publication import ENVIRONMENT, FORMAT, RECORD, WORK
 from beambook.publication._seal.code import code_of

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+from beambook.checksum import sha256_of
 from beambook.errors import PublicationError, RunNotFound
 from beambook.publication._declaration import DECLARATION, Declaration, read_declaration
 from beambook.publication._executed.folder import ExecutedFolder
-from beambook.publication._manifest import sha256_of
 from beambook.publication._publication import is_publication
 from beambook.publication._seal.code import tracked_files
 from beambook.publication._seal.named import named_files, outside_files

@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from beambook.checksum import sha256_of
 from beambook.errors import DataError
 from beambook.events import Progress, Reporter
 from beambook.publication._contents import DataReference
 from beambook.publication._fetch.fetch import Fetcher, asked_of, why_not_fetched
-from beambook.publication._manifest import sha256_of
 from beambook.publication._verify.subject import Subject
 from beambook.recipe._memory import as_size
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 
 from beambook.publication._verify.leg import Answer, Leg
+from beambook.words import few
 
 __all__ = ["answer_of", "cause_of", "pair_of", "why_no_software"]
 
@@ -108,8 +109,7 @@ def _suspects(first: Leg, second: Leg) -> str:
     changed = [n for n in old if n in new and _major(old[n]) != _major(new[n])]
     changed.sort(key=lambda name: (name not in f"{first.cause} {second.cause}", name))
     shown = [f"{name} {old[name]} → {new[name]}" for name in changed]
-    more = f" and {len(shown) - NAMED} more" if len(shown) > NAMED else ""
-    return f" (changed: {', '.join(shown[:NAMED])}{more})" if shown else ""
+    return f" (changed: {few(shown, NAMED)})" if shown else ""
 
 
 def _major(version: str) -> str:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from beambook.publication._verify.leg import NotebookVerdict
+from beambook.words import few
 
 __all__ = ["with_files"]
 
@@ -57,5 +58,4 @@ def _found(name: str, folder: Path, work: Path) -> Iterator[Path]:
 
 def _told(names: list[str], what: str) -> Iterator[str]:
     if names:
-        more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-        yield f"{what} {', '.join(names[:SHOWN])}{more}"
+        yield f"{what} {few(names, SHOWN)}"

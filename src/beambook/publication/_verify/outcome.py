@@ -25,6 +25,7 @@ from beambook.publication._verify.notebook import (
 )
 from beambook.recipe import Execution, Verdict, compare
 from beambook.recipe._verdict import CellVerdict
+from beambook.words import few
 
 __all__ = ["judged", "not_reached", "plain"]
 
@@ -109,8 +110,7 @@ def _beyond(execution: Execution) -> Iterator[str]:
     for kind, said in _SEEN.items():
         if found := seen.get(kind):
             names = [plain(str(each)) for each in found]
-            more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-            yield f"{said}: {', '.join(names[:SHOWN])}{more}"
+            yield f"{said}: {few(names, SHOWN)}"
 
 
 def not_reached(

@@ -7,6 +7,8 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from beambook.words import few
+
 __all__ = ["changed_since", "places"]
 
 DEPTHS = {"subject": 20, "here": 3, "home": 2, "temporary": 1}
@@ -58,11 +60,9 @@ def changed_since(began: float, where: dict[Path, int], without: Iterable[Path])
             found[path] = None
     if not found:
         return ()
-    names = sorted(found)
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
     return (
         "changed outside of the work folder meanwhile, by a notebook or by another program: "
-        f"{', '.join(names[:SHOWN])}{more}",
+        f"{few(sorted(found), SHOWN)}",
     )
 
 

@@ -8,11 +8,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from beambook.checksum import sha256_of
 from beambook.errors import DamagedFile, RunNotFound
 from beambook.recipe._notebook import dumps, write_atomically
 from beambook.recipe._pipeline.part import Part
 from beambook.recipe._pipeline.pipeline import Pipeline
-from beambook.recipe._provenance import sha256_of, stamp, who_and_where
+from beambook.recipe._provenance import stamp, who_and_where
 from beambook.recipe._recipe import Recipe
 
 __all__ = ["DOCUMENT", "Asked"]

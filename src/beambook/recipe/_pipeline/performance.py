@@ -20,11 +20,13 @@ from beambook.recipe._pipeline.recorded import decoded
 from beambook.recipe._pipeline.stage import Stage
 from beambook.recipe._pipeline.wait import Teller
 from beambook.recipe._report_facts import duration, one_line, size
+from beambook.words import few
 
 __all__ = ["BATCH", "Performance"]
 
 BATCH = "batch"
 PROBLEMS_SHOWN = 20
+NAMES_SHOWN = 6
 
 
 @dataclass(frozen=True, repr=False)
@@ -213,7 +215,8 @@ class Performance(Described):
         ]  # fmt: skip
         if not other:
             return []
-        return [f"The notebook was changed before these parts were executed: {_listed(other)}"]
+        named = few(other, NAMES_SHOWN)
+        return [f"The notebook was changed before these parts were executed: {named}"]
 
     def _named_executions(self, outcomes: tuple[Outcome, ...]) -> list[tuple[str, Execution]]:
         found = [("", self.before), *((o.part.name, o.execution) for o in outcomes)]
@@ -309,7 +312,8 @@ def _in_words(outcomes: tuple[Outcome, ...]) -> str:
         if counts[status]:
             text += f"; {counts[status]} {status}"
             if status in FINAL:
-                text += f": {_listed([o.part.name for o in outcomes if o.status == status])}"
+                names = [o.part.name for o in outcomes if o.status == status]
+                text += f": {few(names, NAMES_SHOWN)}"
     return text
 
 
@@ -319,18 +323,13 @@ def _errors(outcomes: tuple[Outcome, ...]) -> list[str]:
     for o in outcomes:
         if not _fine(o):
             who.setdefault(o.error_line, []).append(o.part.name)
-    return [f"{_listed(names)}: {why}" for why, names in who.items()]
+    return [f"{few(names, NAMES_SHOWN)}: {why}" for why, names in who.items()]
 
 
 def _said_by(text: str, names: list[str]) -> str:
     if "" in names:  # said of all, by the notebook before or after
         return text
-    return f"{names[0]}: {text}" if len(names) == 1 else f"{_listed(names)}: {text}"
-
-
-def _listed(names: list[str], most: int = 6) -> str:
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more
+    return f"{names[0]}: {text}" if len(names) == 1 else f"{few(names, NAMES_SHOWN)}: {text}"
 
 
 def _counted(number: int, what: str) -> str:

@@ -12,6 +12,7 @@ from beambook.recipe._part import FINISH
 from beambook.recipe._pipeline.environment import environment
 from beambook.recipe._pipeline.group import grouped
 from beambook.recipe._pipeline.performance import BATCH, Performance
+from beambook.words import few
 
 __all__ = ["Where", "chosen", "group", "submit"]
 
@@ -81,8 +82,7 @@ def submit(performance: Performance, runner: Runner) -> Job:
 def _name(performance: Performance, group: tuple[int, ...]) -> str:
     parts = performance.asked.parts or ()
     names = [parts[i].name for i in group]
-    more = f" and {len(names) - NAMES_SHOWN} more" if len(names) > NAMES_SHOWN else ""
-    return ", ".join(names[:NAMES_SHOWN]) + more
+    return few(names, NAMES_SHOWN)
 
 
 def _site(runner: Runner) -> jobs.Site:
