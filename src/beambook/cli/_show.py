@@ -56,12 +56,12 @@ def show(thing: tuple[str, ...], as_json: bool) -> int:
 
 def _integrity(found: Described) -> int:
     """Exit status 2 and a line where a publication is not as it was sealed."""
-    if found.card().kind != "Publication":
-        return 0
     from beambook.publication import Publication
 
+    if not isinstance(found, Publication):
+        return 0
     progress = ProgressLine()
-    problems = found.check(reporter=progress) if isinstance(found, Publication) else ()
+    problems = found.check(reporter=progress)
     progress.close()
     if not problems:
         return 0

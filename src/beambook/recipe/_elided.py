@@ -15,9 +15,9 @@ from typing import Any
 
 from beambook.recipe._volatile import GONE
 
-__all__ = ["without_elided"]
+__all__ = ["CUT", "without_elided"]
 
-_CUT = re.compile(r"(?:(?<=\S)|(?<=\S ))(?:\.\.\.|…)")
+CUT = re.compile(r"(?:(?<=\S)|(?<=\S ))(?:\.\.\.|…)")  # the mark of a cut
 _BORDER = re.compile(r"(?:^|(?<=[\s>'\"(\[{=,;]))(?=\S)", re.M)  # where a value may begin
 REACH = 400  # characters before the mark in which the value begins
 MANY = 20_000  # stored texts; nobody shows more
@@ -39,7 +39,7 @@ def without_elided(a: str, b: str, stored: tuple[Any, Any]) -> tuple[str, str]:
     >>> without_elided("0  /tmp/some...  1.5", "0  /data/r1.h5  1.5", data)
     ('0  ⟨volatile⟩  1.5', '0  ⟨volatile⟩  1.5')
     """
-    if not (_CUT.search(a) or _CUT.search(b)):
+    if not (CUT.search(a) or CUT.search(b)):
         return a, b
     pairs = set(islice(zip(*map(_texts, stored), strict=False), MANY))
     shown = [_beginnings(text, sorted(names)) for text, names in _by_side((a, b), pairs)]
@@ -74,7 +74,7 @@ def _texts(document: Any) -> Iterator[str]:
 def _beginnings(text: str, names: Sequence[str]) -> set[str]:
     """What stands before a mark of omission and begins one of the sorted `names`."""
     found: set[str] = set()
-    for mark in _CUT.finditer(text):
+    for mark in CUT.finditer(text):
         start = max(0, mark.start() - REACH)
         borders = (each.start() for each in _BORDER.finditer(text, start, mark.start()))
         parts = (text[border : mark.start()] for border in borders)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from beambook.recipe._elided import CUT
+
 __all__ = ["HERE", "PATH", "RANDOM_NAME", "learned_folders", "placed", "same_path"]
 
 HERE = "/work/here"  # stands for the folder of an execution, whatever letters it has
@@ -24,7 +26,6 @@ PATH = (
 _TEMPORARY = re.compile(r"^(?:/private)?/(?:tmp|var/tmp|var/folders|dev/shm|run/user)(?:/|$)")
 _HOME = re.compile(r"(?:[A-Za-z]:)?/(?:home|Users)/[^/]+|/root|~")
 _FOLDER = re.compile(rf"(?:[A-Za-z]:)?/{_TOP}(?:/[^/\n<>'\":|]+)*/?")
-_CUT = re.compile(r"(?:(?<=\S)|(?<=\S ))(?:\.\.\.|…)")
 RANDOM_NAME = re.compile(r"(?:tmp|temp)[\w-]{4,}")
 
 
@@ -98,7 +99,7 @@ def placed(text: str, folders: Iterable[str]) -> str:
     for folder in folders:
         if folder in text:
             text = re.sub(rf"(?<![\w/]){re.escape(folder)}(?![\w-]|\.\w)", HERE, text)
-        if _CUT.search(text):
+        if CUT.search(text):
             text = _placed_in_part(text, folder)
     return text
 
@@ -106,7 +107,7 @@ def placed(text: str, folders: Iterable[str]) -> str:
 def _placed_in_part(text: str, folder: str) -> str:
     """`HERE` also for the beginning of a folder that was cut short."""
     pieces, end = [], 0
-    for mark in _CUT.finditer(text):
+    for mark in CUT.finditer(text):
         before = text[end : mark.start()]
         start = before.rfind(_top_of(folder))
         part = before[start:] if start >= 0 else ""
