@@ -103,12 +103,10 @@ def test_a_node_that_fails_costs_one_attempt(submit, slurm, make_batch):
         # As an administrator would; else Slurm waits for its SlurmdTimeout.
         slurm.command("scontrol", "update", f"nodename={node}", "state=down", "reason=test")
         wait_for(lambda: job.states()[0].state == "queued", "its way back into the queue", 90.0)
-        wait_for(lambda: job.states()[0].state == "queued", "its way back into the queue", 90.0)
         wait_for(lambda: _begins_again(slurm, job), "its second start")
         first, end = job.wait()
     finally:
-        slurm.start_node(node)
-        slurm.command("scontrol", "update", f"nodename={node}", "state=resume")
+        slurm.start_node(node)  # it returns to service by itself (ReturnToService=2)
         slurm.wait_until_ready()
     assert kinds([first, end]) == ["done", "done"]
     assert (first.attempts, first.node != node) == (2, True)
